@@ -1,0 +1,38 @@
+//! Pure functions on bytes: the only place where a cipher, a KDF or the random source is called.
+//!
+//! No sockets, clocks, files or environment. Everything above says *what* is protected; this
+//! module says *how*.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `secret.rs` | bytes that are wiped on drop, redacted when printed, never copied |
+//! | `random.rs` | the operating system's random source |
+//! | `derive.rs` | HKDF-SHA256 and every label it is ever used with |
+//! | `digest.rs` | SHA-256 |
+//! | `aead.rs` | AES-256-GCM for small things: wrapped keys, stored values |
+//! | `bulk.rs` | AES-256-GCM in place for object data, through `aws-lc-rs` |
+
+pub mod aead;
+pub mod bulk;
+pub mod derive;
+pub mod digest;
+pub mod random;
+pub mod secret;
+
+pub use derive::{Purpose, derive};
+pub use secret::{Plaintext, SecretKey};
+
+/// Why a primitive refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The tag did not match: another key, other associated data, or altered bytes. Never says which.
+    #[error("the ciphertext does not open")]
+    Open,
+    /// The operating system gave no random bytes.
+    #[error("the operating system's random source failed")]
+    Random,
+    /// The plaintext is longer than the cipher allows, or a buffer is shorter than the form needs.
+    #[error("a length is outside of what the cipher allows")]
+    Length,
+}

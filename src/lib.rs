@@ -1,0 +1,12 @@
+//! strongroom: a key management service for local use that behaves like AWS KMS, with real
+//! cryptography and a signed audit trail.
+//!
+//! The floors of the house, from the ground up: [`crypto`] (pure functions on bytes), `store`
+//! (durable bytes and the one commit). Imports point down only.
+
+#[cfg(feature = "server")]
+pub mod clock;
+pub mod crypto;
+pub mod proto;
+#[cfg(feature = "server")]
+pub mod store;

@@ -1,0 +1,339 @@
+//! The data directory: who holds it, its root key, its database, and whether it was left clean.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use zeroize::Zeroizing;
+
+use super::fingerprint;
+use super::rows::{Row, Space};
+use super::{Anchor, Durability, Engine, Error, Sealer};
+use crate::crypto::{Purpose, SecretKey, derive, digest, random};
+
+/// An open data directory. Dropping it releases the lock; [`DataDirectory::close`] also leaves the
+/// fingerprint of a clean shutdown.
+#[derive(Debug)]
+pub struct DataDirectory {
+    /// The database.
+    pub engine: Arc<Engine>,
+    /// The key from which everything at rest is derived.
+    pub root: SecretKey,
+    /// Seals and opens state values.
+    pub sealer: Sealer,
+    /// Whether the database was created by this open.
+    pub created: bool,
+    /// Whether the files are exactly those that a clean shutdown left.
+    pub clean: bool,
+    path: PathBuf,
+    lock: File,
+}
+
+impl DataDirectory {
+    /// Opens or creates `path`. `root` is the root key from elsewhere (its text and where it came
+    /// from); without it, `root.key` in the directory is read, or made for a new store.
+    ///
+    /// # Errors
+    /// Everything that [`Error`] names except `Conflict` and `Stopped`.
+    pub fn open(
+        path: &Path,
+        root: Option<(&str, &str)>,
+        durability: Durability,
+    ) -> Result<Self, Error> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(Error::file("creating", path))?;
+        let lock = take_lock(path)?;
+        let database = path.join(DATABASE);
+        let exists = database.join("db").exists();
+        if !exists && (path.join(ANCHOR).exists() || path.join(FINGERPRINT).exists()) {
+            return Err(Error::Damaged(format!(
+                "{} is missing, but the anchor beside it says that there were records",
+                database.join("db").display()
+            )));
+        }
+        let root = root_key(path, root, exists)?;
+        let clean = take_fingerprint(path)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&database)
+            .map_err(Error::file("creating", &database))?;
+        let engine = Engine::open(&database, durability)?;
+        let created = !exists;
+        if created {
+            initialise(&engine, &root)?;
+            sync_folder(&database)?;
+            sync_folder(path)?;
+        }
+        let store_id = recognise(&engine, &root)?;
+        let sealer = Sealer::new(&root, &store_id);
+        let engine = Arc::new(engine);
+        Ok(Self { engine, root, sealer, created, clean, path: path.to_owned(), lock })
+    }
+
+    /// Opens the anchor file of this directory.
+    ///
+    /// # Errors
+    /// As [`Anchor::open`].
+    pub fn anchor(&self) -> Result<Anchor, Error> {
+        Anchor::open(&self.path.join(ANCHOR))
+    }
+
+    /// Where the directory is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the database and leaves the fingerprint of a clean shutdown. The caller has dropped
+    /// every other handle of the engine.
+    ///
+    /// # Errors
+    /// [`Error::File`]; the next start then recomputes the whole log.
+    pub fn close(self) -> Result<(), Error> {
+        let Self { engine, path, lock, .. } = self;
+        engine.make_durable()?;
+        let Some(engine) = Arc::into_inner(engine) else {
+            return Ok(()); // still read by somebody: the next start checks everything
+        };
+        drop(engine);
+        let print = fingerprint::of_folder(&path.join(DATABASE))?;
+        let target = path.join(FINGERPRINT);
+        write_durably(&target, hex::encode(print).as_bytes())?;
+        sync_folder(&path)?;
+        drop(lock);
+        Ok(())
+    }
+}
+
+const ANCHOR: &str = "anchor";
+const DATABASE: &str = "store";
+const FINGERPRINT: &str = "fingerprint";
+const FORMAT: &str = "strongroom-1";
+const LOCK: &str = "lock";
+const ROOT_KEY: &str = "root.key";
+
+const META_CHECK: &[u8] = b"root-key-check";
+const META_FORMAT: &[u8] = b"format";
+const META_STORE: &[u8] = b"store-id";
+
+/// Takes the advisory lock, or says who has it.
+fn take_lock(path: &Path) -> Result<File, Error> {
+    let file_path = path.join(LOCK);
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&file_path)
+        .map_err(Error::file("opening", &file_path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = (&mut lock).take(32).read_to_string(&mut pid);
+            let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() }.to_owned();
+            return Err(Error::InUse { path: path.to_owned(), pid });
+        }
+        Err(TryLockError::Error(source)) => {
+            return Err(Error::File { doing: "locking", path: file_path, source });
+        }
+    }
+    lock.set_len(0).map_err(Error::file("writing", &file_path))?;
+    writeln!(lock, "{}", std::process::id()).map_err(Error::file("writing", &file_path))?;
+    Ok(lock)
+}
+
+/// The root key: given from elsewhere, read from the directory, or made for a new store.
+fn root_key(path: &Path, given: Option<(&str, &str)>, exists: bool) -> Result<SecretKey, Error> {
+    if let Some((text, source)) = given {
+        return parse_root_key(text).ok_or_else(|| Error::RootKeyForm(source.to_owned()));
+    }
+    let file_path = path.join(ROOT_KEY);
+    match fs::read_to_string(&file_path) {
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            parse_root_key(&text).ok_or_else(|| Error::RootKeyForm(file_path.display().to_string()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if exists {
+                return Err(Error::RootKeyMissing(file_path));
+            }
+            let root = SecretKey::generate()?;
+            let text = Zeroizing::new(format!("{}\n", hex::encode(root.expose())));
+            write_durably(&file_path, text.as_bytes())?;
+            sync_folder(path)?;
+            Ok(root)
+        }
+        Err(source) => Err(Error::File { doing: "reading", path: file_path, source }),
+    }
+}
+
+/// 32 bytes as 64 hex digits or in standard base64.
+fn parse_root_key(text: &str) -> Option<SecretKey> {
+    let text = text.trim();
+    let bytes = Zeroizing::new(if text.len() == 2 * SecretKey::LEN {
+        hex::decode(text).ok()?
+    } else {
+        base64::engine::general_purpose::STANDARD.decode(text).ok()?
+    });
+    SecretKey::from_slice(&bytes).ok()
+}
+
+/// Compares the fingerprint, if there is one, and removes it: from here on files change.
+fn take_fingerprint(path: &Path) -> Result<bool, Error> {
+    let file_path = path.join(FINGERPRINT);
+    let left = match fs::read(&file_path) {
+        Ok(left) => left,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(Error::File { doing: "reading", path: file_path, source }),
+    };
+    let database = path.join(DATABASE);
+    if hex::encode(fingerprint::of_folder(&database)?).as_bytes() != left {
+        return Err(Error::Damaged(format!(
+            "the files in {} are not those that the last shutdown left",
+            database.display()
+        )));
+    }
+    fs::remove_file(&file_path).map_err(Error::file("removing", &file_path))?;
+    sync_folder(path)?;
+    Ok(true)
+}
+
+/// Writes the rows by which a store says what it is.
+fn initialise(engine: &Engine, root: &SecretKey) -> Result<(), Error> {
+    let store_id: [u8; 16] = random::array()?;
+    let check = root_check(root, &store_id);
+    let meta = |key: &[u8], value: &[u8]| Row {
+        space: Space::Meta,
+        key: key.to_vec(),
+        value: Some(value.to_vec()),
+    };
+    engine.write(&[
+        meta(META_FORMAT, FORMAT.as_bytes()),
+        meta(META_STORE, &store_id),
+        meta(META_CHECK, &check),
+    ])?;
+    engine.make_durable()
+}
+
+/// Checks format and root key; returns the store's id.
+fn recognise(engine: &Engine, root: &SecretKey) -> Result<Vec<u8>, Error> {
+    let meta = |key: &[u8], name: &str| {
+        engine
+            .read(Space::Meta, key)?
+            .ok_or_else(|| Error::Damaged(format!("the store's {name} row is missing")))
+    };
+    let format = meta(META_FORMAT, "format")?;
+    if format != FORMAT.as_bytes() {
+        let found = String::from_utf8_lossy(&format).into_owned();
+        return Err(Error::Format { found, expected: FORMAT });
+    }
+    let store_id = meta(META_STORE, "identity")?;
+    if meta(META_CHECK, "root key check")? != root_check(root, &store_id) {
+        return Err(Error::RootKeyMismatch);
+    }
+    Ok(store_id)
+}
+
+/// A value that only this root key gives, and that gives nothing of it away.
+fn root_check(root: &SecretKey, store_id: &[u8]) -> [u8; digest::LEN] {
+    digest::sha256(&[derive(root, store_id, Purpose::RootKeyCheck, b"").expose()])
+}
+
+/// Writes a small file so that it is whole or absent: temporary name, sync, rename.
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let draft = path.with_extension("draft");
+    let write = || -> std::io::Result<()> {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().map_err(Error::file("writing", path))
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::file("syncing", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> Result<DataDirectory, Error> {
+        DataDirectory::open(path, None, Durability::Disk)
+    }
+
+    #[test]
+    fn a_second_holder_is_refused_with_the_first_ones_pid() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = open(folder.path()).unwrap();
+        let Err(Error::InUse { pid, .. }) = open(folder.path()) else { panic!("not refused") };
+        assert_eq!(pid, std::process::id().to_string());
+    }
+
+    #[test]
+    fn another_root_key_is_refused_and_a_missing_one_named() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path()).unwrap().close().unwrap();
+        let other = "00".repeat(32);
+        let given = Some((other.as_str(), "STRONGROOM_ROOT_KEY"));
+        let refused = DataDirectory::open(folder.path(), given, Durability::Disk);
+        assert!(matches!(refused, Err(Error::RootKeyMismatch)));
+        let short = Some(("abcd", "STRONGROOM_ROOT_KEY"));
+        let refused = DataDirectory::open(folder.path(), short, Durability::Disk);
+        assert!(matches!(refused, Err(Error::RootKeyForm(_))));
+        fs::remove_file(folder.path().join(ROOT_KEY)).unwrap();
+        assert!(matches!(open(folder.path()), Err(Error::RootKeyMissing(_))));
+    }
+
+    #[test]
+    fn a_root_key_is_read_in_hex_and_base64() {
+        let folder = tempfile::tempdir().unwrap();
+        let hex = "a5".repeat(32);
+        let base64 = base64::engine::general_purpose::STANDARD.encode([0xa5; 32]);
+        let first = DataDirectory::open(folder.path(), Some((&hex, "test")), Durability::Disk);
+        first.unwrap().close().unwrap();
+        DataDirectory::open(folder.path(), Some((&base64, "test")), Durability::Disk).unwrap();
+        assert!(!folder.path().join(ROOT_KEY).exists());
+    }
+
+    #[test]
+    fn a_byte_changed_after_a_clean_shutdown_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path()).unwrap().close().unwrap();
+        assert!(open(folder.path()).unwrap().clean);
+        // Dropped, not closed: the next start is not clean, and still opens.
+        let again = open(folder.path()).unwrap();
+        assert!(!again.clean);
+        again.close().unwrap();
+        let path = folder.path().join(DATABASE).join("db");
+        let mut bytes = fs::read(&path).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 0x10;
+        fs::write(&path, bytes).unwrap();
+        assert!(matches!(open(folder.path()), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn files_are_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        drop(open(&path).unwrap());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join(ROOT_KEY)), 0o600);
+        assert_eq!(mode(&path.join(DATABASE)), 0o700);
+    }
+}
