@@ -2,11 +2,13 @@
 //! cryptography and a signed audit trail.
 //!
 //! The floors of the house, from the ground up: [`crypto`] (pure functions on bytes), `store`
-//! (durable bytes and the one commit). Imports point down only.
+//! (durable bytes and the one commit), then the rooms: [`kms`], [`iam`]. Imports point down only.
 
 #[cfg(feature = "server")]
 pub mod clock;
 pub mod crypto;
+pub mod iam;
+pub mod kms;
 pub mod proto;
 #[cfg(feature = "server")]
 pub mod store;

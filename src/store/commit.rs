@@ -75,7 +75,7 @@ impl<L: Send + 'static> Committer<L> {
     /// [`Error::File`] when the thread or the anchor's second handle cannot be made.
     pub fn start(
         engine: Arc<Engine>,
-        sealer: Sealer,
+        sealer: Arc<Sealer>,
         anchor: Anchor,
         durability: Durability,
         revisions: HashMap<RowId, Revision>,
@@ -155,7 +155,7 @@ type Reply = Box<dyn FnOnce(Result<Committed, Error>) + Send>;
 /// What the committing thread owns.
 struct Writer<L> {
     engine: Arc<Engine>,
-    sealer: Sealer,
+    sealer: Arc<Sealer>,
     anchor: Anchor,
     syncer: AnchorSync,
     revisions: HashMap<RowId, Revision>,

@@ -23,7 +23,9 @@ pub struct DataDirectory {
     /// The key from which everything at rest is derived.
     pub root: SecretKey,
     /// Seals and opens state values.
-    pub sealer: Sealer,
+    pub sealer: Arc<Sealer>,
+    /// The store's own random name, 16 bytes.
+    pub store_id: Vec<u8>,
     /// Whether the database was created by this open.
     pub created: bool,
     /// Whether the files are exactly those that a clean shutdown left.
@@ -72,9 +74,9 @@ impl DataDirectory {
             sync_folder(path)?;
         }
         let store_id = recognise(&engine, &root)?;
-        let sealer = Sealer::new(&root, &store_id);
+        let sealer = Arc::new(Sealer::new(&root, &store_id));
         let engine = Arc::new(engine);
-        Ok(Self { engine, root, sealer, created, clean, path: path.to_owned(), lock })
+        Ok(Self { engine, root, sealer, store_id, created, clean, path: path.to_owned(), lock })
     }
 
     /// Opens the anchor file of this directory.

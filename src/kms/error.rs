@@ -1,0 +1,88 @@
+//! Refusals, one variant an AWS exception, in AWS's words where they are known.
+
+/// Why an operation on keys was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `AlreadyExistsException`
+    #[error("An alias with the name {0} already exists")]
+    AlreadyExists(String),
+    /// `DisabledException`
+    #[error("{0} is disabled.")]
+    Disabled(String),
+    /// `IncorrectKeyException`
+    #[error("The key ID in the request does not identify a CMK that can perform this operation.")]
+    IncorrectKey,
+    /// `KMSInternalException`: the random source failed.
+    #[error("The request was rejected because an internal exception occurred.")]
+    Internal,
+    /// `InvalidAliasNameException`
+    #[error("{0}")]
+    InvalidAliasName(&'static str),
+    /// `InvalidArnException`
+    #[error("Invalid arn {0}")]
+    InvalidArn(String),
+    /// `InvalidCiphertextException`: whatever is wrong with a blob or its context.
+    #[error("the ciphertext is invalid, or its encryption context is another one")]
+    InvalidCiphertext,
+    /// `InvalidGrantTokenException`
+    #[error("The grant token is not valid.")]
+    InvalidGrantToken,
+    /// `InvalidKeyUsageException`
+    #[error("{0}")]
+    InvalidKeyUsage(String),
+    /// `InvalidMarkerException`
+    #[error("The marker is not valid for this list.")]
+    InvalidMarker,
+    /// `KMSInvalidStateException`
+    #[error("{arn} is {state}.")]
+    InvalidState {
+        /// The key.
+        arn: String,
+        /// As AWS words it: `pending deletion`.
+        state: &'static str,
+    },
+    /// `LimitExceededException`
+    #[error("{0}")]
+    LimitExceeded(String),
+    /// `NotFoundException`
+    #[error("{0}")]
+    NotFound(String),
+    /// `TagException`
+    #[error("{0}")]
+    Tag(&'static str),
+    /// `UnsupportedOperationException`
+    #[error("{0}")]
+    Unsupported(String),
+    /// `ValidationException`
+    #[error("{0}")]
+    Validation(String),
+}
+
+impl Error {
+    /// A violated constraint, in the wording of AWS's front end.
+    #[must_use]
+    pub fn constraint(value: &str, member: &str, constraint: &str) -> Self {
+        let shown: String = value.chars().take(256).collect();
+        Self::Validation(format!(
+            "1 validation error detected: Value '{shown}' at '{member}' failed to satisfy \
+             constraint: {constraint}"
+        ))
+    }
+
+    /// A violated constraint on bytes, which are never shown.
+    #[must_use]
+    pub fn length(member: &str, constraint: &str) -> Self {
+        Self::Validation(format!(
+            "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
+             {constraint}"
+        ))
+    }
+}
+
+impl From<crate::crypto::Error> for Error {
+    /// Only generating and sealing fail this way; opening has an error of its own.
+    fn from(_: crate::crypto::Error) -> Self {
+        Self::Internal
+    }
+}
