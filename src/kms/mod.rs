@@ -1,19 +1,73 @@
-//! Keys: their names, states, and the blobs made under them. Synchronous and pure.
+//! Keys: their names, states and versions, the blobs made under them, and what may be done to them.
+//!
+//! Synchronous and pure but for randomness: memory in, an output and a list of changes out. The
+//! commit writes the changes and publishes them back through [`Directory::apply`].
 //!
 //! | file | noun |
 //! |---|---|
 //! | `id.rs` | accounts, regions, key ids, ARNs, aliases, and how a caller may name a key |
 //! | `context.rs` | the encryption context |
 //! | `state.rs` | key states, and the one table of what each allows |
+//! | `key.rs` | the key record and its versions |
 //! | `blob.rs` | ciphertext blobs |
+//! | `directory.rs` | keys and aliases in memory |
+//! | `requests.rs` | one request and one output type an operation |
+//! | `page.rs` | pages of lists |
+//! | `lifecycle.rs`, `rotation.rs`, `aliases.rs`, `tags.rs` | operations on keys |
+//! | `data_keys.rs`, `cipher.rs` | operations with keys |
 //! | `error.rs` | refusals, in AWS's words |
 
+#[cfg(feature = "server")]
+mod aliases;
 pub mod blob;
+#[cfg(feature = "server")]
+mod cipher;
 pub mod context;
+#[cfg(feature = "server")]
+mod data_keys;
+#[cfg(feature = "server")]
+mod directory;
 mod error;
 pub mod id;
+#[cfg(feature = "server")]
+mod key;
+#[cfg(feature = "server")]
+mod lifecycle;
+#[cfg(feature = "server")]
+mod page;
+mod requests;
+#[cfg(feature = "server")]
+mod rotation;
 pub mod state;
+#[cfg(feature = "server")]
+mod tags;
 
+#[cfg(feature = "server")]
+pub use aliases::{alias_target, create_alias, delete_alias, list_aliases, update_alias};
+#[cfg(feature = "server")]
+pub use cipher::{decrypt, encrypt, generate_random, re_encrypt};
+#[cfg(feature = "server")]
+pub use data_keys::{
+    generate_data_key, generate_data_key_without_plaintext, rewrap_data_key, unwrap_data_key,
+    wrap_data_key,
+};
+#[cfg(feature = "server")]
+pub use directory::{Call, Directory, Done, Found, KeyEntry, Touched};
 pub use error::Error;
 pub use id::Scope;
+#[cfg(feature = "server")]
+pub use key::{Key, KeyVersion};
+#[cfg(feature = "server")]
+pub use lifecycle::{
+    cancel_key_deletion, create_key, delete_key, describe_key, disable_key, enable_key,
+    expired_keys, list_keys, schedule_key_deletion, update_key_description,
+};
+pub use requests::*;
+#[cfg(feature = "server")]
+pub use rotation::{describe_key_versions, rotate_key_on_demand};
 pub use state::KeyState;
+#[cfg(feature = "server")]
+pub use tags::{list_resource_tags, tag_resource, untag_resource};
+
+#[cfg(all(test, feature = "server"))]
+mod tests;

@@ -1,0 +1,149 @@
+//! Aliases: names that can be moved from key to key.
+
+use super::directory::{Call, Directory, Done};
+use super::id::AliasName;
+use super::key::Alias;
+use super::page::Page;
+use super::requests::{AliasEntry, CreateAlias, DeleteAlias, ListAliases, Listed, UpdateAlias};
+use super::state::Act;
+use super::{Error, Scope};
+use crate::store::{Change, Revision};
+
+/// `CreateAlias`
+///
+/// # Errors
+/// [`Error::AlreadyExists`], [`Error::InvalidAliasName`], [`Error::InvalidState`],
+/// [`Error::LimitExceeded`] at 50 aliases of one key, and as [`Directory::find_key`].
+pub fn create_alias(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &CreateAlias,
+) -> Result<Done<()>, Error> {
+    let name = own_name(&request.alias_name)?;
+    let target = directory.find_key(call, &request.target_key_id)?;
+    let key = &target.entry.key;
+    in_scope(call.scope, &key.scope)?;
+    key.state.permits(Act::Describe, &key.arn())?;
+    if directory.alias(call.scope, &name).is_some() {
+        return Err(Error::AlreadyExists(call.scope.alias_arn(&name)));
+    }
+    if directory.aliases(call.scope, Some(key.id), None, ALIASES).len() >= ALIASES {
+        let arn = key.arn();
+        return Err(Error::LimitExceeded(format!("{arn} has {ALIASES} aliases, the limit")));
+    }
+    let value = Alias::encode(key.id, call.now, call.now)?;
+    let row = Alias::row(call.scope, &name);
+    let changes = vec![Change { row, expected: Revision(0), value: Some(value) }];
+    Ok(Done::of(target, None, ()).changing(changes))
+}
+
+/// `UpdateAlias`
+///
+/// # Errors
+/// As [`create_alias`]; [`Error::NotFound`] when there is no such alias.
+pub fn update_alias(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &UpdateAlias,
+) -> Result<Done<()>, Error> {
+    let name = own_name(&request.alias_name)?;
+    let target = directory.find_key(call, &request.target_key_id)?;
+    let key = &target.entry.key;
+    in_scope(call.scope, &key.scope)?;
+    key.state.permits(Act::Describe, &key.arn())?;
+    let alias = directory.alias(call.scope, &name).ok_or_else(|| not_found(call, &name))?;
+    if alias.target != key.id
+        && directory.aliases(call.scope, Some(key.id), None, ALIASES).len() >= ALIASES
+    {
+        let arn = key.arn();
+        return Err(Error::LimitExceeded(format!("{arn} has {ALIASES} aliases, the limit")));
+    }
+    let value = Alias::encode(key.id, alias.created, call.now)?;
+    let row = Alias::row(call.scope, &name);
+    let changes = vec![Change { row, expected: alias.revision, value: Some(value) }];
+    Ok(Done::of(target, None, ()).changing(changes))
+}
+
+/// `DeleteAlias`
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::InvalidAliasName`].
+pub fn delete_alias(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &DeleteAlias,
+) -> Result<Done<()>, Error> {
+    let name = own_name(&request.alias_name)?;
+    let alias = directory.alias(call.scope, &name).ok_or_else(|| not_found(call, &name))?;
+    let row = Alias::row(call.scope, &name);
+    let mut done = Done::plain(());
+    done.touched.key = Some(call.scope.key_arn(alias.target));
+    Ok(done.changing(vec![Change { row, expected: alias.revision, value: None }]))
+}
+
+/// `ListAliases`
+///
+/// # Errors
+/// [`Error::Validation`], [`Error::InvalidMarker`]; as [`Directory::find_key`] when a key is given.
+pub fn list_aliases(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &ListAliases,
+) -> Result<Done<Listed<AliasEntry>>, Error> {
+    let of = request.key_id.as_deref().map(|key| directory.find_key(call, key)).transpose()?;
+    let of = of.map(|found| found.entry.key.id);
+    let filter = of.map(|id| id.to_string()).unwrap_or_default();
+    let marker = request.marker.as_deref();
+    let page = Page::new(call.scope, &["aliases", &filter], request.limit, (50, 100), marker)?;
+    let after = page.after.as_deref().map(AliasName::parse).transpose();
+    let after = after.map_err(|_| Error::InvalidMarker)?;
+    let entry = |alias: &Alias| AliasEntry {
+        alias_name: alias.name.to_string(),
+        alias_arn: alias.scope.alias_arn(&alias.name),
+        target_key_id: alias.target.to_string(),
+        creation_date: alias.created,
+        last_updated_date: alias.updated,
+    };
+    let aliases = directory.aliases(call.scope, of, after.as_ref(), page.limit + 1);
+    let entries = aliases.iter().map(|alias| entry(alias)).collect();
+    Ok(Done::plain(page.cut(entries, |entry| entry.alias_name.clone())))
+}
+
+/// The key that an alias operation is about, for authorisation.
+///
+/// # Errors
+/// As [`delete_alias`].
+pub fn alias_target(
+    directory: &Directory,
+    call: &Call<'_>,
+    alias_name: &str,
+) -> Result<String, Error> {
+    let name = own_name(alias_name)?;
+    let alias = directory.alias(call.scope, &name).ok_or_else(|| not_found(call, &name))?;
+    Ok(call.scope.key_arn(alias.target))
+}
+
+/// Aliases of one key at the most (AWS KMS Developer Guide, "Resource quotas").
+const ALIASES: usize = 50;
+
+fn own_name(text: &str) -> Result<AliasName, Error> {
+    let name = AliasName::parse(text)?;
+    if name.is_reserved() {
+        return Err(Error::InvalidAliasName(
+            "Aliases that begin with 'alias/aws/' belong to AWS managed keys",
+        ));
+    }
+    Ok(name)
+}
+
+fn not_found(call: &Call<'_>, name: &AliasName) -> Error {
+    Error::NotFound(format!("Alias {} is not found.", call.scope.alias_arn(name)))
+}
+
+/// An alias names a key of its own account and region.
+fn in_scope(scope: &Scope, key: &Scope) -> Result<(), Error> {
+    if scope == key {
+        return Ok(());
+    }
+    Err(Error::Validation("The alias and its target key must be in the same account".to_owned()))
+}

@@ -1,0 +1,132 @@
+//! Data keys: generated, wrapped, unwrapped, moved.
+
+use super::Error;
+use super::cipher::{bounded, byte_count, check_grant_tokens, move_to, open, seal};
+use super::directory::{Call, Directory, Done};
+use super::requests::{
+    DecryptOutput, GenerateDataKey, GenerateDataKeyOutput, GenerateDataKeyWithoutPlaintext,
+    ReEncryptOutput, RewrapDataKey, UnwrapDataKey, WrapDataKey, WrappedDataKey,
+};
+use crate::crypto::Plaintext;
+
+/// `GenerateDataKey`
+///
+/// # Errors
+/// As [`Directory::find`]; [`Error::Validation`], [`Error::Disabled`], [`Error::InvalidState`],
+/// [`Error::InvalidGrantToken`].
+pub fn generate_data_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &GenerateDataKey,
+) -> Result<Done<GenerateDataKeyOutput>, Error> {
+    let length = length(request.key_spec.as_deref(), request.number_of_bytes)?;
+    check_grant_tokens(&request.grant_tokens)?;
+    let found = directory.find(call, &request.key_id)?;
+    let plaintext = Plaintext::generate(length)?;
+    let context = &request.encryption_context;
+    let (ciphertext_blob, key_version) = seal(&found, context, plaintext.expose())?;
+    let key_id = found.entry.key.arn();
+    let output = GenerateDataKeyOutput { key_id, key_version, plaintext, ciphertext_blob };
+    Ok(Done::of(found, Some(key_version), output))
+}
+
+/// `GenerateDataKeyWithoutPlaintext`
+///
+/// # Errors
+/// As [`generate_data_key`].
+pub fn generate_data_key_without_plaintext(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &GenerateDataKeyWithoutPlaintext,
+) -> Result<Done<WrappedDataKey>, Error> {
+    let length = length(request.key_spec.as_deref(), request.number_of_bytes)?;
+    check_grant_tokens(&request.grant_tokens)?;
+    let found = directory.find(call, &request.key_id)?;
+    let plaintext = Plaintext::generate(length)?;
+    let context = &request.encryption_context;
+    let (ciphertext_blob, key_version) = seal(&found, context, plaintext.expose())?;
+    let key_id = found.entry.key.arn();
+    let output = WrappedDataKey { key_id, key_version, ciphertext_blob };
+    Ok(Done::of(found, Some(key_version), output))
+}
+
+/// `WrapDataKey`
+///
+/// # Errors
+/// As [`generate_data_key`].
+pub fn wrap_data_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &WrapDataKey,
+) -> Result<Done<WrappedDataKey>, Error> {
+    let plaintext = bounded(request.plaintext.as_ref(), LONGEST)?;
+    check_grant_tokens(&request.grant_tokens)?;
+    let found = directory.find(call, &request.key_id)?;
+    let (ciphertext_blob, key_version) = seal(&found, &request.encryption_context, plaintext)?;
+    let key_id = found.entry.key.arn();
+    let output = WrappedDataKey { key_id, key_version, ciphertext_blob };
+    Ok(Done::of(found, Some(key_version), output))
+}
+
+/// `UnwrapDataKey`
+///
+/// # Errors
+/// As [`super::decrypt`].
+pub fn unwrap_data_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &UnwrapDataKey,
+) -> Result<Done<DecryptOutput>, Error> {
+    check_grant_tokens(&request.grant_tokens)?;
+    open(
+        directory,
+        call,
+        &request.ciphertext_blob,
+        &request.encryption_context,
+        request.key_id.as_deref(),
+    )
+}
+
+/// `RewrapDataKey`
+///
+/// # Errors
+/// As [`super::re_encrypt`].
+pub fn rewrap_data_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &RewrapDataKey,
+) -> Result<Done<ReEncryptOutput>, Error> {
+    check_grant_tokens(&request.grant_tokens)?;
+    let destination = match request.destination_key_id.as_deref() {
+        Some(reference) => directory.find(call, reference)?,
+        None => directory.find_by_blob(call, &request.ciphertext_blob)?,
+    };
+    move_to(
+        directory,
+        call,
+        (&request.ciphertext_blob, &request.source_encryption_context),
+        request.source_key_id.as_deref(),
+        destination,
+        &request.destination_encryption_context,
+    )
+}
+
+/// Bytes of a data key at the most (API reference, `NumberOfBytes`).
+const LONGEST: usize = 1024;
+
+/// The length that exactly one of two parameters gives.
+fn length(key_spec: Option<&str>, number_of_bytes: Option<i32>) -> Result<usize, Error> {
+    match (key_spec, number_of_bytes) {
+        (Some("AES_128"), None) => Ok(16),
+        (Some("AES_256"), None) => Ok(32),
+        (Some(other), None) => Err(Error::constraint(
+            other,
+            "keySpec",
+            "Member must satisfy enum value set: [AES_256, AES_128]",
+        )),
+        (None, Some(asked)) => byte_count(asked),
+        (Some(_), Some(_)) | (None, None) => {
+            Err(Error::Validation("Please specify either number of bytes or key spec.".to_owned()))
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The key record and its versions, as they are stored. Key material lies in rows of its own.
+//!
+//! Layout: docs/formats.md, "Key, material and alias rows".
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::id::{AliasName, KeyId};
+use super::requests::{KeyMetadata, KeyVersionEntry};
+use super::{Error, KeyState, Scope};
+use crate::crypto::{SecretKey, digest};
+use crate::store::{Revision, RowId, Table, Value};
+
+/// A key without its material.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Account and region.
+    pub scope: Scope,
+    /// A UUID.
+    pub id: KeyId,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// The caller's words.
+    pub description: String,
+    /// Where in its life it is.
+    pub state: KeyState,
+    /// When it is removed; set while the state is `PendingDeletion`.
+    pub deletion_date: Option<DateTime<Utc>>,
+    /// From version 1, in order; never empty.
+    pub versions: Vec<KeyVersion>,
+    /// By name.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One generation of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyVersion {
+    /// From 1.
+    pub number: u32,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// Names the material: 64 hex digits.
+    pub material_id: String,
+}
+
+/// The row's JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    v: u8,
+    account: String,
+    region: String,
+    created: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    state: KeyState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deletion_date: Option<DateTime<Utc>>,
+    versions: Vec<KeyVersion>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+}
+
+const FORMAT: u8 = 1;
+
+impl Key {
+    /// The key's ARN.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        self.scope.key_arn(self.id)
+    }
+
+    /// The version that encrypts.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] never in practice: a key has a version from its first day.
+    pub fn current(&self) -> Result<&KeyVersion, Error> {
+        self.versions.last().ok_or(Error::Internal)
+    }
+
+    /// Whether the waiting period is over: the key is as good as removed.
+    #[must_use]
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        self.deletion_date.is_some_and(|date| date <= now)
+    }
+
+    /// As `DescribeKey` shows it.
+    ///
+    /// # Errors
+    /// As [`Self::current`].
+    pub fn metadata(&self) -> Result<KeyMetadata, Error> {
+        let current = self.current()?;
+        Ok(KeyMetadata {
+            account: self.scope.account().to_owned(),
+            key_id: self.id.to_string(),
+            arn: self.arn(),
+            creation_date: self.created,
+            description: self.description.clone(),
+            key_state: self.state,
+            deletion_date: self.deletion_date,
+            current_key_version: current.number,
+            current_key_material_id: current.material_id.clone(),
+        })
+    }
+
+    /// As `DescribeKeyVersions` shows them, oldest first.
+    #[must_use]
+    pub fn version_entries(&self) -> Vec<KeyVersionEntry> {
+        let current = self.versions.last().map(|version| version.number);
+        let entry = |version: &KeyVersion| KeyVersionEntry {
+            key_version: version.number,
+            creation_date: version.created,
+            key_material_id: version.material_id.clone(),
+            current: Some(version.number) == current,
+        };
+        self.versions.iter().map(entry).collect()
+    }
+
+    /// The row's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] never in practice: every field has a JSON form.
+    pub fn encode(&self) -> Result<Value, Error> {
+        let stored = Stored {
+            v: FORMAT,
+            account: self.scope.account().to_owned(),
+            region: self.scope.region().to_owned(),
+            created: self.created,
+            description: self.description.clone(),
+            state: self.state,
+            deletion_date: self.deletion_date,
+            versions: self.versions.clone(),
+            tags: self.tags.clone(),
+        };
+        serde_json::to_vec(&stored).map(Value::from).map_err(|_| Error::Internal)
+    }
+
+    /// The reverse of [`Self::encode`].
+    #[must_use]
+    pub fn decode(id: KeyId, bytes: &[u8]) -> Option<Self> {
+        let stored: Stored = serde_json::from_slice(bytes).ok()?;
+        let numbered =
+            stored.versions.iter().zip(1..).all(|(version, number)| version.number == number);
+        if stored.v != FORMAT || stored.versions.is_empty() || !numbered {
+            return None;
+        }
+        Some(Self {
+            scope: Scope::new(&stored.account, &stored.region).ok()?,
+            id,
+            created: stored.created,
+            description: stored.description,
+            state: stored.state,
+            deletion_date: stored.deletion_date,
+            versions: stored.versions,
+            tags: stored.tags,
+        })
+    }
+}
+
+impl KeyVersion {
+    /// A version with fresh material.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the random source fails.
+    pub fn generate(
+        key: KeyId,
+        number: u32,
+        now: DateTime<Utc>,
+    ) -> Result<(Self, SecretKey), Error> {
+        let material = SecretKey::generate()?;
+        let place = digest::sha256(&[key.as_bytes(), &number.to_be_bytes()]);
+        let version = Self { number, created: now, material_id: hex::encode(place) };
+        Ok((version, material))
+    }
+}
+
+/// An alias as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// Account and region.
+    pub scope: Scope,
+    /// With its prefix.
+    pub name: AliasName,
+    /// What it points at.
+    pub target: KeyId,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When it was last moved.
+    pub updated: DateTime<Utc>,
+    /// How often its row was written.
+    pub revision: Revision,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredAlias {
+    v: u8,
+    target: String,
+    created: DateTime<Utc>,
+    updated: DateTime<Utc>,
+}
+
+impl Alias {
+    /// Where an alias lies: `ACCOUNT/REGION/alias/NAME`.
+    #[must_use]
+    pub fn row(scope: &Scope, name: &AliasName) -> RowId {
+        let key = format!("{}/{}/{name}", scope.account(), scope.region()).into_bytes();
+        RowId { table: Table::Alias, key }
+    }
+
+    /// The row's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] never in practice: every field has a JSON form.
+    pub fn encode(
+        target: KeyId,
+        created: DateTime<Utc>,
+        updated: DateTime<Utc>,
+    ) -> Result<Value, Error> {
+        let stored = StoredAlias { v: FORMAT, target: target.to_string(), created, updated };
+        serde_json::to_vec(&stored).map(Value::from).map_err(|_| Error::Internal)
+    }
+
+    /// From a row's key and bytes.
+    #[must_use]
+    pub fn decode(key: &[u8], bytes: &[u8], revision: Revision) -> Option<Self> {
+        let (scope, name) = Self::parse_row(key)?;
+        let stored: StoredAlias = serde_json::from_slice(bytes).ok()?;
+        if stored.v != FORMAT {
+            return None;
+        }
+        let target = KeyId::parse(&stored.target)?;
+        let (created, updated) = (stored.created, stored.updated);
+        Some(Self { scope, name, target, created, updated, revision })
+    }
+
+    /// Whose alias a row is.
+    #[must_use]
+    pub fn parse_row(key: &[u8]) -> Option<(Scope, AliasName)> {
+        let text = std::str::from_utf8(key).ok()?;
+        let mut fields = text.splitn(3, '/');
+        let (account, region, name) = (fields.next()?, fields.next()?, fields.next()?);
+        Some((Scope::new(account, region).ok()?, AliasName::parse(name).ok()?))
+    }
+}
+
+/// Where a key's record lies.
+#[must_use]
+pub(super) fn key_row(id: KeyId) -> RowId {
+    RowId { table: Table::Key, key: id.as_bytes().to_vec() }
+}
+
+/// Where a version's material lies.
+#[must_use]
+pub(super) fn material_row(id: KeyId, version: u32) -> RowId {
+    RowId { table: Table::Material, key: [&id.as_bytes()[..], &version.to_be_bytes()].concat() }
+}
+
+/// Whose material a row is.
+#[must_use]
+pub(super) fn parse_material_row(key: &[u8]) -> Option<(KeyId, u32)> {
+    let (id, version) = key.split_first_chunk::<{ KeyId::LEN }>()?;
+    let version: [u8; 4] = version.try_into().ok()?;
+    Some((KeyId::from_bytes(*id), u32::from_be_bytes(version)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_as_they_were() {
+        let scope = Scope::new("111122223333", "eu-west-1").unwrap();
+        let id = KeyId::generate().unwrap();
+        let now = DateTime::from_timestamp(1_700_000_000, 123_000).unwrap();
+        let (version, _) = KeyVersion::generate(id, 1, now).unwrap();
+        let key = Key {
+            scope: scope.clone(),
+            id,
+            created: now,
+            description: "häuser".to_owned(),
+            state: KeyState::PendingDeletion,
+            deletion_date: Some(now),
+            versions: vec![version],
+            tags: BTreeMap::from([("a".to_owned(), String::new())]),
+        };
+        assert_eq!(Key::decode(id, key.encode().unwrap().expose()).unwrap(), key);
+        assert_eq!(Key::decode(id, b"{}"), None);
+
+        let name = AliasName::parse("alias/a/b").unwrap();
+        let row = Alias::row(&scope, &name);
+        let value = Alias::encode(id, now, now).unwrap();
+        let alias = Alias::decode(&row.key, value.expose(), Revision(3)).unwrap();
+        assert_eq!((alias.scope, alias.name, alias.target), (scope, name, id));
+        assert_eq!(parse_material_row(&material_row(id, 7).key), Some((id, 7)));
+    }
+
+    #[test]
+    fn versions_out_of_order_are_no_key() {
+        let id = KeyId::generate().unwrap();
+        let text = r#"{"v":1,"account":"111122223333","region":"eu-west-1","state":"Enabled",
+            "created":"2026-01-01T00:00:00Z","versions":[{"number":2,
+            "created":"2026-01-01T00:00:00Z","material_id":"00"}]}"#;
+        assert_eq!(Key::decode(id, text.as_bytes()), None);
+        let first = text.replace("\"number\":2", "\"number\":1");
+        assert!(Key::decode(id, first.as_bytes()).is_some());
+    }
+}

@@ -1,0 +1,303 @@
+//! Making, describing, enabling, disabling and removing keys.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::directory::{Call, Directory, Done, Found};
+use super::id::KeyId;
+use super::key::{Alias, Key, KeyVersion, key_row, material_row};
+use super::page::Page;
+use super::requests::{
+    CancelKeyDeletion, CancelKeyDeletionOutput, CreateKey, DeleteKey, DescribeKey, DisableKey,
+    EnableKey, KeyListEntry, KeyMetadata, ListKeys, Listed, ScheduleKeyDeletion,
+    ScheduleKeyDeletionOutput, UpdateKeyDescription,
+};
+use super::state::{Act, KeyState};
+use super::{Error, Scope, cipher, tags};
+use crate::store::{Change, Revision, Value};
+
+/// `CreateKey`
+///
+/// # Errors
+/// [`Error::Validation`], [`Error::Unsupported`], [`Error::Tag`], [`Error::LimitExceeded`].
+pub fn create_key(
+    _directory: &Directory,
+    call: &Call<'_>,
+    request: &CreateKey,
+) -> Result<Done<KeyMetadata>, Error> {
+    check_description(&request.description)?;
+    check_kind(request)?;
+    let tags = tags::merged(&BTreeMap::new(), &request.tags)?;
+    let id = KeyId::generate()?;
+    let (version, material) = KeyVersion::generate(id, 1, call.now)?;
+    let key = Key {
+        scope: call.scope.clone(),
+        id,
+        created: call.now,
+        description: request.description.clone(),
+        state: KeyState::Enabled,
+        deletion_date: None,
+        versions: vec![version],
+        tags,
+    };
+    let material = Value::from(material.expose().to_vec());
+    let changes = vec![
+        Change { row: material_row(id, 1), expected: Revision(0), value: Some(material) },
+        Change { row: key_row(id), expected: Revision(0), value: Some(key.encode()?) },
+    ];
+    let mut done = Done::plain(key.metadata()?);
+    done.touched.key = Some(key.arn());
+    done.touched.version = Some(1);
+    Ok(done.changing(changes))
+}
+
+/// `DescribeKey`
+///
+/// # Errors
+/// As [`Directory::find`].
+pub fn describe_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &DescribeKey,
+) -> Result<Done<KeyMetadata>, Error> {
+    cipher::check_grant_tokens(&request.grant_tokens)?;
+    let found = directory.find(call, &request.key_id)?;
+    let metadata = found.entry.key.metadata()?;
+    Ok(Done::of(found, None, metadata))
+}
+
+/// `ListKeys`
+///
+/// # Errors
+/// [`Error::Validation`], [`Error::InvalidMarker`].
+pub fn list_keys(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &ListKeys,
+) -> Result<Done<Listed<KeyListEntry>>, Error> {
+    let marker = request.marker.as_deref();
+    let page = Page::new(call.scope, &["keys"], request.limit, (100, 1000), marker)?;
+    let after = page.after.as_deref().map(|text| KeyId::parse(text).ok_or(Error::InvalidMarker));
+    let keys = directory.keys(call, after.transpose()?, page.limit + 1);
+    let entry =
+        |id: KeyId| KeyListEntry { key_id: id.to_string(), key_arn: call.scope.key_arn(id) };
+    let entries = keys.into_iter().map(entry).collect();
+    Ok(Done::plain(page.cut(entries, |entry| entry.key_id.clone())))
+}
+
+/// `EnableKey`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::InvalidState`].
+pub fn enable_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &EnableKey,
+) -> Result<Done<()>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    update(found, Act::Enable, |key| key.state = KeyState::Enabled)
+}
+
+/// `DisableKey`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::InvalidState`].
+pub fn disable_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &DisableKey,
+) -> Result<Done<()>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    update(found, Act::Disable, |key| key.state = KeyState::Disabled)
+}
+
+/// `UpdateKeyDescription`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::Validation`], [`Error::InvalidState`].
+pub fn update_key_description(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &UpdateKeyDescription,
+) -> Result<Done<()>, Error> {
+    check_description(&request.description)?;
+    let found = directory.find_key(call, &request.key_id)?;
+    update(found, Act::Describe, |key| key.description.clone_from(&request.description))
+}
+
+/// `ScheduleKeyDeletion`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::Validation`], [`Error::InvalidState`].
+pub fn schedule_key_deletion(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &ScheduleKeyDeletion,
+) -> Result<Done<ScheduleKeyDeletionOutput>, Error> {
+    let days = request.pending_window_in_days.unwrap_or(LONGEST_WINDOW);
+    if days < SHORTEST_WINDOW {
+        let constraint = "Member must have value greater than or equal to 7";
+        return Err(Error::constraint(&days.to_string(), "pendingWindowInDays", constraint));
+    }
+    if days > LONGEST_WINDOW {
+        let constraint = "Member must have value less than or equal to 30";
+        return Err(Error::constraint(&days.to_string(), "pendingWindowInDays", constraint));
+    }
+    let date = call.now + TimeDelta::days(i64::from(days));
+    let found = directory.find_key(call, &request.key_id)?;
+    let output = ScheduleKeyDeletionOutput {
+        key_id: found.entry.key.arn(),
+        deletion_date: date,
+        key_state: KeyState::PendingDeletion,
+        pending_window_in_days: days,
+    };
+    let done = update(found, Act::ScheduleDeletion, |key| {
+        key.state = KeyState::PendingDeletion;
+        key.deletion_date = Some(date);
+    })?;
+    Ok(with_output(done, output))
+}
+
+/// `CancelKeyDeletion`; the key is then disabled.
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::InvalidState`].
+pub fn cancel_key_deletion(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &CancelKeyDeletion,
+) -> Result<Done<CancelKeyDeletionOutput>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    let output = CancelKeyDeletionOutput { key_id: found.entry.key.arn() };
+    let done = update(found, Act::CancelDeletion, |key| {
+        key.state = KeyState::Disabled;
+        key.deletion_date = None;
+    })?;
+    Ok(with_output(done, output))
+}
+
+/// Keys whose waiting period is over, by scope and ARN.
+#[must_use]
+pub fn expired_keys(directory: &Directory, now: DateTime<Utc>) -> Vec<(Scope, String)> {
+    let arn = |(scope, id): (Scope, KeyId)| {
+        let arn = scope.key_arn(id);
+        (scope, arn)
+    };
+    directory.expired_keys(now).into_iter().map(arn).collect()
+}
+
+/// Removes a key whose waiting period is over: record, material and aliases. What was sealed
+/// under it never opens again.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such key, or its period is not over.
+pub fn delete_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &DeleteKey,
+) -> Result<Done<()>, Error> {
+    let missing = || Error::NotFound(format!("Key '{}' does not exist", request.key_id));
+    let id = request.key_id.rsplit('/').next().and_then(KeyId::parse).ok_or_else(missing)?;
+    let entry = directory.entry(id).ok_or_else(missing)?;
+    let ours = entry.key.scope == *call.scope && entry.key.is_expired(call.now);
+    if !ours {
+        return Err(missing());
+    }
+    let mut changes = vec![Change { row: key_row(id), expected: entry.revision, value: None }];
+    for version in &entry.key.versions {
+        let row = material_row(id, version.number);
+        changes.push(Change { row, expected: Revision(1), value: None });
+    }
+    for alias in directory.aliases(&entry.key.scope, Some(id), None, usize::MAX) {
+        let row = Alias::row(&alias.scope, &alias.name);
+        changes.push(Change { row, expected: alias.revision, value: None });
+    }
+    let mut done = Done::plain(());
+    done.touched.key = Some(entry.key.arn());
+    Ok(done.changing(changes))
+}
+
+/// Shortest and longest waiting period (API reference, `ScheduleKeyDeletion`), in days.
+const SHORTEST_WINDOW: i32 = 7;
+const LONGEST_WINDOW: i32 = 30;
+
+/// Writes a key anew, if its state lets `act` be done to it.
+pub(super) fn update(
+    found: Found,
+    act: Act,
+    change: impl FnOnce(&mut Key),
+) -> Result<Done<()>, Error> {
+    let mut key = found.entry.key.clone();
+    key.state.permits(act, &key.arn())?;
+    change(&mut key);
+    let changes = vec![found.entry.replace(&key)?];
+    Ok(Done::of(found, None, ()).changing(changes))
+}
+
+/// The same with an answer.
+pub(super) fn with_output<T>(done: Done<()>, output: T) -> Done<T> {
+    Done { output, changes: done.changes, reads: done.reads, touched: done.touched }
+}
+
+fn check_description(description: &str) -> Result<(), Error> {
+    if description.chars().count() <= 8192 {
+        return Ok(());
+    }
+    let constraint = "Member must have length less than or equal to 8192";
+    Err(Error::length("description", constraint))
+}
+
+/// Only symmetric encryption keys are made here.
+fn check_kind(request: &CreateKey) -> Result<(), Error> {
+    let spec = request.key_spec.as_deref().unwrap_or("SYMMETRIC_DEFAULT");
+    let usage = request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT");
+    if !KEY_USAGES.contains(&usage) {
+        let set = KEY_USAGES.join(", ");
+        let constraint = format!("Member must satisfy enum value set: [{set}]");
+        return Err(Error::constraint(usage, "keyUsage", &constraint));
+    }
+    if !KEY_SPECS.contains(&spec) {
+        let set = KEY_SPECS.join(", ");
+        let constraint = format!("Member must satisfy enum value set: [{set}]");
+        return Err(Error::constraint(spec, "keySpec", &constraint));
+    }
+    if spec != "SYMMETRIC_DEFAULT" {
+        return Err(Error::Unsupported(format!(
+            "strongroom does not make {spec} keys; use SYMMETRIC_DEFAULT"
+        )));
+    }
+    if usage != "ENCRYPT_DECRYPT" {
+        return Err(Error::Validation(format!(
+            "KeyUsage {usage} is not compatible with KeySpec {spec}"
+        )));
+    }
+    Ok(())
+}
+
+/// API reference, `CreateKey`.
+const KEY_USAGES: [&str; 4] =
+    ["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
+/// API reference, `CreateKey`.
+const KEY_SPECS: [&str; 20] = [
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "ECC_NIST_P256",
+    "ECC_NIST_P384",
+    "ECC_NIST_P521",
+    "ECC_SECG_P256K1",
+    "ECC_NIST_EDWARDS25519",
+    "SYMMETRIC_DEFAULT",
+    "HMAC_224",
+    "HMAC_256",
+    "HMAC_384",
+    "HMAC_512",
+    "SM2",
+    "ML_DSA_44",
+    "ML_DSA_65",
+    "ML_DSA_87",
+    "ML_KEM_512",
+    "ML_KEM_768",
+    "ML_KEM_1024",
+];

@@ -1,0 +1,476 @@
+//! One request and one output type an operation: AWS's members in snake case, values as they were
+//! presented. Room functions check them; secrets among them are [`Plaintext`].
+//!
+//! Source: AWS KMS API Reference, "Actions". `WrapDataKey`, `UnwrapDataKey`, `RewrapDataKey` and
+//! `DescribeKeyVersions` are ours.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::KeyState;
+use crate::crypto::Plaintext;
+
+/// Names and values that are authenticated with a ciphertext.
+pub type EncryptionContext = BTreeMap<String, String>;
+
+/// A request, and what a successful call answers.
+pub trait Request {
+    /// The answer.
+    type Output: Send + 'static;
+}
+
+macro_rules! requests {
+    ($(
+        $(#[$about:meta])*
+        $request:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty),* $(,)? } => $output:ty;
+    )+) => {$(
+        $(#[$about])*
+        #[derive(Debug, Default)]
+        pub struct $request { $($(#[$field_about])* pub $field: $kind),* }
+
+        impl Request for $request {
+            type Output = $output;
+        }
+    )+};
+}
+
+requests! {
+    /// Takes a scheduled deletion back.
+    CancelKeyDeletion {
+        /// Key id or ARN.
+        key_id: String,
+    } => CancelKeyDeletionOutput;
+
+    /// Names a key.
+    CreateAlias {
+        /// `alias/…`
+        alias_name: String,
+        /// Key id or ARN.
+        target_key_id: String,
+    } => ();
+
+    /// Makes a key with fresh material.
+    CreateKey {
+        /// Up to 8,192 characters.
+        description: String,
+        /// `ENCRYPT_DECRYPT` when absent.
+        key_usage: Option<String>,
+        /// `SYMMETRIC_DEFAULT` when absent.
+        key_spec: Option<String>,
+        /// Up to 50.
+        tags: Vec<Tag>,
+    } => KeyMetadata;
+
+    /// Decrypts a blob, whichever call made it.
+    Decrypt {
+        /// Up to 6,144 bytes.
+        ciphertext_blob: Vec<u8>,
+        /// As it was given to encrypt.
+        encryption_context: EncryptionContext,
+        /// Insists on a key.
+        key_id: Option<String>,
+        /// `SYMMETRIC_DEFAULT` when absent.
+        encryption_algorithm: Option<String>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => DecryptOutput;
+
+    /// Removes an alias; the key stays.
+    DeleteAlias {
+        /// `alias/…`
+        alias_name: String,
+    } => ();
+
+    /// Removes a key whose waiting period is over. Not a call of clients: the service's own.
+    DeleteKey {
+        /// Key ARN.
+        key_id: String,
+    } => ();
+
+    /// What is known of a key.
+    DescribeKey {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => KeyMetadata;
+
+    /// The versions of a key, oldest first.
+    DescribeKeyVersions {
+        /// Key id or ARN.
+        key_id: String,
+        /// 1 to 1,000; 100 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<KeyVersionEntry>;
+
+    /// Stops all use of a key.
+    DisableKey {
+        /// Key id or ARN.
+        key_id: String,
+    } => ();
+
+    /// Lets a disabled key be used again.
+    EnableKey {
+        /// Key id or ARN.
+        key_id: String,
+    } => ();
+
+    /// Encrypts up to 4,096 bytes.
+    Encrypt {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// 1 to 4,096 bytes.
+        plaintext: Option<Plaintext>,
+        /// Authenticated, not stored.
+        encryption_context: EncryptionContext,
+        /// `SYMMETRIC_DEFAULT` when absent.
+        encryption_algorithm: Option<String>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => EncryptOutput;
+
+    /// A new data key, plain and wrapped.
+    GenerateDataKey {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// `AES_128` or `AES_256`; exactly one of this and `number_of_bytes`.
+        key_spec: Option<String>,
+        /// 1 to 1,024.
+        number_of_bytes: Option<i32>,
+        /// Authenticated, not stored.
+        encryption_context: EncryptionContext,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => GenerateDataKeyOutput;
+
+    /// A new data key, wrapped only.
+    GenerateDataKeyWithoutPlaintext {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// `AES_128` or `AES_256`; exactly one of this and `number_of_bytes`.
+        key_spec: Option<String>,
+        /// 1 to 1,024.
+        number_of_bytes: Option<i32>,
+        /// Authenticated, not stored.
+        encryption_context: EncryptionContext,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => WrappedDataKey;
+
+    /// Random bytes.
+    GenerateRandom {
+        /// 1 to 1,024.
+        number_of_bytes: Option<i32>,
+    } => Plaintext;
+
+    /// Aliases by name.
+    ListAliases {
+        /// Only those of this key (id or ARN).
+        key_id: Option<String>,
+        /// 1 to 100; 50 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<AliasEntry>;
+
+    /// Keys by id.
+    ListKeys {
+        /// 1 to 1,000; 100 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<KeyListEntry>;
+
+    /// Tags of a key by name.
+    ListResourceTags {
+        /// Key id or ARN.
+        key_id: String,
+        /// 1 to 50; 50 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<Tag>;
+
+    /// Decrypts under one key and encrypts under another, inside.
+    ReEncrypt {
+        /// Up to 6,144 bytes.
+        ciphertext_blob: Vec<u8>,
+        /// As it was given to encrypt.
+        source_encryption_context: EncryptionContext,
+        /// Insists on a key.
+        source_key_id: Option<String>,
+        /// Key id, ARN, alias or alias ARN.
+        destination_key_id: String,
+        /// Authenticated with the new blob.
+        destination_encryption_context: EncryptionContext,
+        /// `SYMMETRIC_DEFAULT` when absent.
+        source_encryption_algorithm: Option<String>,
+        /// `SYMMETRIC_DEFAULT` when absent.
+        destination_encryption_algorithm: Option<String>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => ReEncryptOutput;
+
+    /// Moves a wrapped data key to another key, version or context.
+    RewrapDataKey {
+        /// Up to 6,144 bytes.
+        ciphertext_blob: Vec<u8>,
+        /// As it was given to wrap.
+        source_encryption_context: EncryptionContext,
+        /// Insists on a key.
+        source_key_id: Option<String>,
+        /// The blob's own key, at its current version, when absent.
+        destination_key_id: Option<String>,
+        /// Authenticated with the new blob.
+        destination_encryption_context: EncryptionContext,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => ReEncryptOutput;
+
+    /// Adds a version, which encrypts from now on.
+    RotateKeyOnDemand {
+        /// Key id or ARN.
+        key_id: String,
+    } => RotateKeyOnDemandOutput;
+
+    /// Stops a key and removes it later.
+    ScheduleKeyDeletion {
+        /// Key id or ARN.
+        key_id: String,
+        /// 7 to 30; 30 when absent.
+        pending_window_in_days: Option<i32>,
+    } => ScheduleKeyDeletionOutput;
+
+    /// Adds or replaces tags.
+    TagResource {
+        /// Key id or ARN.
+        key_id: String,
+        /// Up to 50 on a key.
+        tags: Vec<Tag>,
+    } => ();
+
+    /// Removes tags.
+    UntagResource {
+        /// Key id or ARN.
+        key_id: String,
+        /// Names.
+        tag_keys: Vec<String>,
+    } => ();
+
+    /// Unwraps a wrapped data key.
+    UnwrapDataKey {
+        /// Up to 6,144 bytes.
+        ciphertext_blob: Vec<u8>,
+        /// As it was given to wrap.
+        encryption_context: EncryptionContext,
+        /// Insists on a key.
+        key_id: Option<String>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => DecryptOutput;
+
+    /// Moves an alias to another key.
+    UpdateAlias {
+        /// `alias/…`
+        alias_name: String,
+        /// Key id or ARN.
+        target_key_id: String,
+    } => ();
+
+    /// Replaces a key's description.
+    UpdateKeyDescription {
+        /// Key id or ARN.
+        key_id: String,
+        /// Up to 8,192 characters.
+        description: String,
+    } => ();
+
+    /// Wraps a data key that the caller made.
+    WrapDataKey {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// 1 to 1,024 bytes.
+        plaintext: Option<Plaintext>,
+        /// Authenticated, not stored.
+        encryption_context: EncryptionContext,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => WrappedDataKey;
+}
+
+/// A name–value pair on a key.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Tag {
+    /// 1 to 128 characters.
+    pub tag_key: String,
+    /// Up to 256 characters.
+    pub tag_value: String,
+}
+
+/// A key as `DescribeKey` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMetadata {
+    /// 12 digits.
+    pub account: String,
+    /// A UUID.
+    pub key_id: String,
+    /// The key's ARN.
+    pub arn: String,
+    /// When the key was made.
+    pub creation_date: DateTime<Utc>,
+    /// The caller's words.
+    pub description: String,
+    /// Where in its life the key is.
+    pub key_state: KeyState,
+    /// When it will be removed, while it waits for that.
+    pub deletion_date: Option<DateTime<Utc>>,
+    /// The version that encrypts.
+    pub current_key_version: u32,
+    /// Names that version's material: 64 hex digits.
+    pub current_key_material_id: String,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The page.
+    pub entries: Vec<T>,
+    /// Gives the next page; absent on the last.
+    pub next_marker: Option<String>,
+}
+
+/// An entry of `ListKeys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyListEntry {
+    /// A UUID.
+    pub key_id: String,
+    /// The key's ARN.
+    pub key_arn: String,
+}
+
+/// An entry of `ListAliases`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasEntry {
+    /// `alias/…`
+    pub alias_name: String,
+    /// The alias's ARN.
+    pub alias_arn: String,
+    /// A UUID.
+    pub target_key_id: String,
+    /// When the alias was made.
+    pub creation_date: DateTime<Utc>,
+    /// When it was last moved.
+    pub last_updated_date: DateTime<Utc>,
+}
+
+/// An entry of `DescribeKeyVersions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyVersionEntry {
+    /// From 1.
+    pub key_version: u32,
+    /// When the version was made.
+    pub creation_date: DateTime<Utc>,
+    /// Names the material: 64 hex digits.
+    pub key_material_id: String,
+    /// Whether this version encrypts now.
+    pub current: bool,
+}
+
+/// Answer of `CancelKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelKeyDeletionOutput {
+    /// The key's ARN.
+    pub key_id: String,
+}
+
+/// Answer of `RotateKeyOnDemand`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotateKeyOnDemandOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The new version.
+    pub key_version: u32,
+}
+
+/// Answer of `ScheduleKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleKeyDeletionOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// When the key will be removed.
+    pub deletion_date: DateTime<Utc>,
+    /// `PendingDeletion`.
+    pub key_state: KeyState,
+    /// The waiting period.
+    pub pending_window_in_days: i32,
+}
+
+/// Answer of `GenerateDataKey`.
+#[derive(Debug)]
+pub struct GenerateDataKeyOutput {
+    /// The key's ARN, also when an alias was given.
+    pub key_id: String,
+    /// The version that wrapped.
+    pub key_version: u32,
+    /// To use and forget.
+    pub plaintext: Plaintext,
+    /// To keep beside the data.
+    pub ciphertext_blob: Vec<u8>,
+}
+
+/// Answer of `GenerateDataKeyWithoutPlaintext` and `WrapDataKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedDataKey {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that wrapped.
+    pub key_version: u32,
+    /// To keep beside the data.
+    pub ciphertext_blob: Vec<u8>,
+}
+
+/// Answer of `Encrypt`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that encrypted.
+    pub key_version: u32,
+    /// The blob.
+    pub ciphertext_blob: Vec<u8>,
+    /// `SYMMETRIC_DEFAULT`.
+    pub encryption_algorithm: &'static str,
+}
+
+/// Answer of `Decrypt` and `UnwrapDataKey`.
+#[derive(Debug)]
+pub struct DecryptOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that the blob named.
+    pub key_version: u32,
+    /// What was encrypted.
+    pub plaintext: Plaintext,
+    /// `SYMMETRIC_DEFAULT`.
+    pub encryption_algorithm: &'static str,
+}
+
+/// Answer of `ReEncrypt` and `RewrapDataKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReEncryptOutput {
+    /// The new blob.
+    pub ciphertext_blob: Vec<u8>,
+    /// ARN of the key that opened.
+    pub source_key_id: String,
+    /// The version that opened.
+    pub source_key_version: u32,
+    /// ARN of the key that sealed.
+    pub key_id: String,
+    /// The version that sealed.
+    pub key_version: u32,
+    /// `SYMMETRIC_DEFAULT`.
+    pub encryption_algorithm: &'static str,
+}
