@@ -5,6 +5,8 @@
 //! (durable bytes and the one commit), then the rooms: [`kms`], [`iam`]. Imports point down only.
 
 #[cfg(feature = "server")]
+pub mod audit;
+#[cfg(feature = "server")]
 pub mod clock;
 pub mod crypto;
 pub mod iam;

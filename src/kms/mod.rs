@@ -69,5 +69,6 @@ pub use state::KeyState;
 #[cfg(feature = "server")]
 pub use tags::{list_resource_tags, tag_resource, untag_resource};
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;

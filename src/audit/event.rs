@@ -1,0 +1,256 @@
+//! What is written down of a call: the entry of the log, as JSON.
+//!
+//! Members that are empty are left out. The order is that of the struct, so equal events have
+//! equal bytes; still, readers hash the stored bytes, never their own serialisation.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::Error;
+use super::bundle::Term;
+
+/// Bytes of an entry at the most: what a C2SP entry bundle can hold.
+pub const MAX_LEN: usize = 65_535;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was answered with a result.
+    Success,
+    /// The caller was not allowed, or proved nobody.
+    Refused,
+    /// What was asked could not be done.
+    Failed,
+}
+
+impl Outcome {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One call. Field by field: docs/formats.md, "Event".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "docs/formats.md describes each member once, in one table")]
+pub struct Event {
+    pub v: u8,
+    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
+    pub time: DateTime<Utc>,
+    pub request_id: String,
+    pub operation: String,
+    pub action: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub principal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub door: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_version: Option<u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Value>,
+    pub read_only: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<String>,
+}
+
+/// An encoded event on its way into the log.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// The entry.
+    pub bytes: Vec<u8>,
+    pub(super) time: i64,
+    pub(super) request: [u8; 4],
+    pub(super) terms: Vec<Term>,
+}
+
+impl Event {
+    /// An event of a call that has just begun.
+    #[must_use]
+    pub fn new(time: DateTime<Utc>, request_id: &str, operation: &str, action: &str) -> Self {
+        Self {
+            v: FORMAT,
+            time: time.trunc_subsecs(6),
+            request_id: request_id.to_owned(),
+            operation: operation.to_owned(),
+            action: action.to_owned(),
+            principal: String::new(),
+            access_key_id: None,
+            account: String::new(),
+            region: String::new(),
+            source: String::new(),
+            door: String::new(),
+            user_agent: None,
+            outcome: Outcome::Failed,
+            error_code: None,
+            error_message: None,
+            key: None,
+            key_version: None,
+            context: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            read_only: false,
+            decided_by: None,
+            cut: Vec::new(),
+        }
+    }
+
+    /// Encodes the event; what makes it too large is left out and named in `cut`.
+    #[must_use]
+    pub fn into_leaf(mut self) -> Leaf {
+        let terms = Term::of(&self);
+        let request = Term::request(&self.request_id);
+        let time = self.time.timestamp_micros();
+        let mut bytes = self.encode();
+        if bytes.len() > MAX_LEN {
+            self.cut_down();
+            bytes = self.encode();
+        }
+        Leaf { bytes, time, request, terms }
+    }
+
+    /// Parses an entry.
+    ///
+    /// # Errors
+    /// [`Error::Event`] for bytes that are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() > MAX_LEN {
+            return Err(Error::Event);
+        }
+        let event: Self = serde_json::from_slice(bytes).map_err(|_| Error::Event)?;
+        if event.v == FORMAT { Ok(event) } else { Err(Error::Event) }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Keeps who, what, when and how it ended. A caller cannot escape its record by its size.
+    fn cut_down(&mut self) {
+        let mut cut = Vec::new();
+        if !self.parameters.is_empty() {
+            self.parameters.clear();
+            cut.push("parameters".to_owned());
+        }
+        if self.encode().len() > CUT_LEN && !self.context.is_empty() {
+            self.context.clear();
+            cut.push("context".to_owned());
+        }
+        for (name, text) in [
+            ("error_message", self.error_message.as_mut()),
+            ("user_agent", self.user_agent.as_mut()),
+            ("access_key_id", self.access_key_id.as_mut()),
+            ("region", Some(&mut self.region)),
+            ("source", Some(&mut self.source)),
+            ("operation", Some(&mut self.operation)),
+            ("action", Some(&mut self.action)),
+        ] {
+            let Some(text) = text.filter(|text| text.len() > TEXT_LEN) else { continue };
+            *text = text.chars().take(TEXT_LEN / 4).collect();
+            cut.push(name.to_owned());
+        }
+        self.cut = cut;
+    }
+}
+
+const FORMAT: u8 = 1;
+/// Room for `cut` itself.
+const CUT_LEN: usize = MAX_LEN - 1024;
+/// What a text may have in an event that was cut.
+const TEXT_LEN: usize = 1024;
+
+fn write_time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}
+
+fn read_time<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = <&str>::deserialize(from)?;
+    let time = DateTime::parse_from_rfc3339(text).map_err(serde::de::Error::custom)?;
+    Ok(time.to_utc())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn event(number: u32) -> Event {
+        let time = DateTime::from_timestamp_micros(1_800_000_000_000_000 + i64::from(number));
+        let mut event = Event::new(
+            time.unwrap(),
+            &format!("00000000-0000-4000-8000-{number:012}"),
+            ["GenerateDataKey", "Decrypt", "ListKeys"][usize::try_from(number % 3).unwrap()],
+            "kms:Action",
+        );
+        event.principal = format!("arn:aws:iam::{:012}:root", number % 2);
+        event.outcome = [Outcome::Success, Outcome::Failed][usize::from(number.is_multiple_of(5))];
+        if number.is_multiple_of(5) {
+            event.error_code = Some("DisabledException".to_owned());
+        }
+        if number % 3 != 2 {
+            let id = number % 4;
+            event.key = Some(format!(
+                "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-00000000000{id}"
+            ));
+        }
+        event.context.insert("n".to_owned(), (number % 7).to_string());
+        event
+    }
+
+    #[test]
+    fn the_bytes_are_the_documented_ones() {
+        let expected = r#"{"v":1,"time":"2027-01-15T08:00:00.000001Z","request_id":"00000000-0000-4000-8000-000000000001","operation":"Decrypt","action":"kms:Action","principal":"arn:aws:iam::000000000001:root","outcome":"success","key":"arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000001","context":{"n":"1"},"read_only":false}"#;
+        let leaf = event(1).into_leaf();
+        assert_eq!(String::from_utf8(leaf.bytes.clone()).unwrap(), expected);
+        assert_eq!(Event::decode(&leaf.bytes).unwrap(), event(1));
+    }
+
+    #[test]
+    fn an_event_too_large_is_cut_and_says_so() {
+        let mut event = event(1);
+        event.context = (0..100).map(|i| (i.to_string(), "\u{1}".repeat(1000))).collect();
+        event.error_message = Some("x".repeat(80_000));
+        event.parameters.insert("p".to_owned(), "y".repeat(80_000).into());
+        let leaf = event.into_leaf();
+        assert!(leaf.bytes.len() <= MAX_LEN);
+        let read = Event::decode(&leaf.bytes).unwrap();
+        assert_eq!(read.cut, ["parameters", "context", "error_message"]);
+        assert_eq!(read.operation, "Decrypt");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Event::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The log: opening, extending, reading.
+//!
+//! One thread extends (the committer's); anyone reads. What [`Log::extend`] computed becomes
+//! visible by [`Log::publish`], after the commit made it durable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use tlog_tiles::tlog::{
+    self, Hash, HashReader, record_hash, split_stored_hash_index, stored_hash_index,
+    stored_hashes_for_record_hash, sub_tree_index, tree_hash,
+};
+
+use super::Error;
+use super::bundle::{Bundle, entries, first_of, hash_place, malformed};
+use super::checkpoint::{Checkpoint, LogSigner};
+use super::event::{Event, Leaf};
+use crate::store::{Direction, Engine, Row, Space};
+
+/// The signed head of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Entries in the log.
+    pub size: u64,
+    /// RFC 6962 root hash.
+    pub root: [u8; 32],
+    /// The signed note; empty while the log is.
+    pub checkpoint: Vec<u8>,
+}
+
+/// An entry with its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// From 0.
+    pub index: u64,
+    /// What it says.
+    pub event: Event,
+    /// Exactly what was hashed.
+    pub bytes: Vec<u8>,
+}
+
+/// A group of entries on its way to disk.
+#[derive(Debug)]
+pub struct Extension {
+    /// Entries, hashes, index, checkpoint.
+    pub rows: Vec<Row>,
+    /// Index of the first entry.
+    pub first_index: u64,
+    /// The new signed note.
+    pub checkpoint: Vec<u8>,
+    head: Head,
+}
+
+/// The append-only log.
+#[derive(Debug)]
+pub struct Log {
+    pub(super) engine: Arc<Engine>,
+    signer: LogSigner,
+    edge: Mutex<Edge>,
+    head: RwLock<Arc<Head>>,
+}
+
+/// The hashes of the complete subtrees at the right edge: all that extending needs.
+#[derive(Debug, Default)]
+struct Edge {
+    size: u64,
+    hashes: HashMap<u64, Hash>,
+}
+
+impl Log {
+    /// Opens the log of a store: its checkpoint must be signed by `signer`, match the tree's
+    /// hashes, and the entries must end where it says.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`], [`Error::Damaged`], [`Error::Store`].
+    pub fn open(engine: Arc<Engine>, signer: LogSigner) -> Result<Self, Error> {
+        let stored = engine.read(Space::Meta, CHECKPOINT)?;
+        let end = last_bundle(&engine)?;
+        let head = match stored {
+            Some(note) => {
+                let checkpoint = Checkpoint::open(&note, &signer.verifier_key())?;
+                Head { size: checkpoint.size, root: checkpoint.root, checkpoint: note }
+            }
+            None => Head { size: 0, root: tlog::EMPTY_HASH.0, checkpoint: Vec::new() },
+        };
+        if end != head.size {
+            return Err(Error::Damaged(format!(
+                "the checkpoint names {} records and the last one stored is number {end}; records \
+                 {}..{} are missing or unaccounted for",
+                head.size,
+                end.min(head.size),
+                end.max(head.size)
+            )));
+        }
+        let log = Self {
+            engine,
+            signer,
+            edge: Mutex::default(),
+            head: RwLock::new(Arc::new(head.clone())),
+        };
+        let needed = sub_tree_index(0, head.size, Vec::new());
+        let found = log.read_hashes_of(&needed)?;
+        let edge = Edge { size: head.size, hashes: needed.into_iter().zip(found).collect() };
+        if head.size > 0 && edge.root(head.size)?.0 != head.root {
+            return Err(Error::Damaged("the tree's hashes do not give the signed root".to_owned()));
+        }
+        *log.edge.lock() = edge;
+        Ok(log)
+    }
+
+    /// Computes the rows of a group of entries. Called by the committer alone, and each group is
+    /// published before the next is extended, or never.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Event`] never in practice.
+    pub fn extend(&self, leaves: Vec<Leaf>) -> Result<Extension, Error> {
+        let mut edge = self.edge.lock();
+        let first_index = edge.size;
+        let mut rows = Vec::with_capacity(8 + leaves.len());
+        let mut bundle = Bundle::new(first_index);
+        for leaf in &leaves {
+            if bundle.is_full(leaf.bytes.len()) {
+                std::mem::replace(&mut bundle, Bundle::new(edge.size)).into_rows(&mut rows);
+            }
+            let hash = record_hash(&leaf.bytes);
+            let number = edge.size;
+            let hashes = stored_hashes_for_record_hash(number, hash, &*edge).map_err(broken)?;
+            for (place, hash) in (stored_hash_index(0, number)..).zip(&hashes) {
+                edge.hashes.insert(place, *hash);
+            }
+            bundle.push(leaf, &hashes)?;
+            edge.size += 1;
+        }
+        bundle.into_rows(&mut rows);
+        let needed = sub_tree_index(0, edge.size, Vec::new());
+        edge.hashes.retain(|place, _| needed.contains(place));
+        let root = edge.root(edge.size)?;
+        let checkpoint = self.signer.sign(edge.size, root)?;
+        rows.push(Row {
+            space: Space::Meta,
+            key: CHECKPOINT.to_vec(),
+            value: Some(checkpoint.clone()),
+        });
+        let head = Head { size: edge.size, root: root.0, checkpoint: checkpoint.clone() };
+        Ok(Extension { rows, first_index, checkpoint, head })
+    }
+
+    /// Shows a durable extension to readers.
+    pub fn publish(&self, extension: &Extension) {
+        *self.head.write() = Arc::new(extension.head.clone());
+    }
+
+    /// The newest durable head.
+    #[must_use]
+    pub fn head(&self) -> Arc<Head> {
+        Arc::clone(&self.head.read())
+    }
+
+    /// The C2SP verifier string of the log's key.
+    #[must_use]
+    pub fn verifier_key(&self) -> String {
+        self.signer.verifier_key()
+    }
+
+    /// Whether the log still contains the tree of an older checkpoint of its own.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it does not, saying which records are missing;
+    /// [`Error::Checkpoint`] when `note` is not this log's.
+    pub fn contains(&self, note: &[u8]) -> Result<(), Error> {
+        let older = Checkpoint::open(note, &self.signer.verifier_key())?;
+        let size = self.head().size;
+        if older.size > size {
+            return Err(Error::Damaged(format!(
+                "it ends at record {size}, but record {} was already acknowledged: records \
+                 {size}..{} are missing",
+                older.size.saturating_sub(1),
+                older.size
+            )));
+        }
+        let stored = Stored(self);
+        if older.size > 0 && tree_hash(older.size, &stored).map_err(broken)?.0 != older.root {
+            return Err(Error::Damaged(format!(
+                "its first {} records are not those that were acknowledged",
+                older.size
+            )));
+        }
+        Ok(())
+    }
+
+    /// Up to `limit` records from `start`, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Event`], [`Error::Store`].
+    pub fn read(&self, start: u64, limit: usize) -> Result<Vec<Record>, Error> {
+        let size = self.head().size;
+        let mut found = Vec::new();
+        if start >= size {
+            return Ok(found);
+        }
+        let bundle = self.bundle_of(start)?;
+        let from = bundle.to_be_bytes();
+        for item in self.engine.scan(Space::Leaf, &from, None, Direction::Ascending) {
+            let (key, row) = item?;
+            for (index, bytes) in (first_of(&key)?..).zip(entries(&row)?) {
+                if index >= size || found.len() == limit {
+                    return Ok(found);
+                }
+                if index >= start {
+                    let event = Event::decode(bytes)?;
+                    found.push(Record { index, event, bytes: bytes.to_vec() });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The first index of the bundle that holds an entry.
+    pub(super) fn bundle_of(&self, index: u64) -> Result<u64, Error> {
+        let end = index.saturating_add(1).to_be_bytes();
+        let mut scan = self.engine.scan(Space::Hash, &[], Some(&end), Direction::Descending);
+        let missing = || Error::Damaged(format!("record {index} is missing"));
+        let (key, _) = scan.next().ok_or_else(missing)??;
+        first_of(&key)
+    }
+
+    /// Reads stored hashes by their place in the dense order.
+    fn read_hashes_of(&self, places: &[u64]) -> Result<Vec<Hash>, Error> {
+        places.iter().map(|place| self.read_hash(*place)).collect()
+    }
+
+    fn read_hash(&self, place: u64) -> Result<Hash, Error> {
+        let (level, number) = split_stored_hash_index(place);
+        let leaf = ((number + 1) << level) - 1;
+        let end = leaf.saturating_add(1).to_be_bytes();
+        let mut scan = self.engine.scan(Space::Hash, &[], Some(&end), Direction::Descending);
+        let missing = || Error::Damaged(format!("the hashes of record {leaf} are missing"));
+        let (key, row) = scan.next().ok_or_else(missing)??;
+        let place = hash_place(first_of(&key)?, place).ok_or_else(missing)?;
+        let hash = row.as_chunks::<32>().0.get(place).ok_or_else(missing)?;
+        Ok(Hash(*hash))
+    }
+}
+
+impl Edge {
+    fn root(&self, size: u64) -> Result<Hash, Error> {
+        tree_hash(size, self).map_err(broken)
+    }
+}
+
+impl HashReader for Edge {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
+        let hash = |index| self.hashes.get(index).copied().ok_or(tlog::Error::IndexesNotInTree);
+        indexes.iter().map(hash).collect()
+    }
+}
+
+/// Every hash of the store.
+struct Stored<'a>(&'a Log);
+
+impl HashReader for Stored<'_> {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
+        self.0.read_hashes_of(indexes).map_err(|_| tlog::Error::IndexesNotInTree)
+    }
+}
+
+/// Where the newest signed note lies in [`Space::Meta`].
+const CHECKPOINT: &[u8] = b"checkpoint";
+
+/// One past the last entry that is stored.
+fn last_bundle(engine: &Engine) -> Result<u64, Error> {
+    let Some(last) = engine.scan(Space::Leaf, &[], None, Direction::Descending).next() else {
+        return Ok(0);
+    };
+    let (key, row) = last?;
+    let count = u64::try_from(entries(&row)?.len()).map_err(|_| malformed("a bundle"))?;
+    Ok(first_of(&key)?.saturating_add(count))
+}
+
+fn broken(error: tlog::Error) -> Error {
+    Error::Damaged(format!("the tree's hashes are incomplete ({error})"))
+}
