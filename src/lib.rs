@@ -10,7 +10,16 @@ pub mod audit;
 pub mod clock;
 pub mod crypto;
 pub mod iam;
+#[cfg(feature = "server")]
+pub mod instance;
 pub mod kms;
 pub mod proto;
 #[cfg(feature = "server")]
+pub mod service;
+#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+pub mod transport;
+
+#[cfg(feature = "server")]
+pub use instance::Strongroom;

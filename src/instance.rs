@@ -1,0 +1,254 @@
+//! A whole strongroom inside this process: for tests of services that call KMS, and for the
+//! command line, which is a thin shell around it.
+//!
+//! ```
+//! use strongroom::Strongroom;
+//! use strongroom::proto::v1::data_keys_client::DataKeysClient;
+//! use strongroom::proto::v1::{CreateKeyRequest, GenerateDataKeyRequest, UnwrapDataKeyRequest};
+//! use strongroom::proto::v1::keys_client::KeysClient;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // No socket, no file that outlives the test, no other instance in the way.
+//! let room = Strongroom::builder().ephemeral().build()?;
+//!
+//! // What the service under test would be given: a gRPC channel.
+//! let mut keys = KeysClient::new(room.channel()?);
+//! let mut data_keys = DataKeysClient::new(room.channel()?);
+//!
+//! let key = keys.create_key(CreateKeyRequest::default()).await?.into_inner().key_metadata;
+//! let key_id = key.ok_or("no key")?.key_id;
+//! let request = GenerateDataKeyRequest { key_id, key_spec: "AES_256".into(), ..Default::default() };
+//! let made = data_keys.generate_data_key(request).await?.into_inner();
+//!
+//! let ciphertext_blob = made.ciphertext_blob;
+//! let request = UnwrapDataKeyRequest { ciphertext_blob, ..Default::default() };
+//! let opened = data_keys.unwrap_data_key(request).await?.into_inner();
+//! assert_eq!(opened.plaintext, made.plaintext);
+//!
+//! // What was called? The trail knows, without a mock.
+//! let asked = strongroom::audit::Query { operation: Some("UnwrapDataKey".into()), ..Default::default() };
+//! let page = room.call(strongroom::service::Query(asked)).await?;
+//! assert_eq!(page.records.len(), 1);
+//! room.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+
+use crate::clock::Clock;
+use crate::service::{self, Caller, Operation, Options, Service};
+use crate::transport::listener::{self, Peer};
+use crate::transport::router;
+
+/// A strongroom in this process.
+#[derive(Debug)]
+pub struct Strongroom {
+    service: Arc<Service>,
+}
+
+/// How to make a [`Strongroom`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    options: Options,
+}
+
+/// Why an instance could not be made or reached.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing says where the data lives.
+    #[error("say .ephemeral() or .data_dir(…): an instance needs a place for its data")]
+    NoPlace,
+    /// The compiled descriptors cannot be served.
+    #[error("the gRPC reflection service cannot be made")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The service refused to open or close.
+    #[error(transparent)]
+    Service(#[from] service::Error),
+    /// The address cannot be listened on.
+    #[error("listening on {address} failed")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Builder {
+    /// Keeps everything in a temporary directory that goes with the instance, without the disk's
+    /// barrier. The same code runs otherwise.
+    #[must_use]
+    pub fn ephemeral(mut self) -> Self {
+        self.options.ephemeral = true;
+        self
+    }
+
+    /// Keeps everything in `path`, which is made if need be.
+    #[must_use]
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.data_dir = Some(path.into());
+        self
+    }
+
+    /// The root key (64 hex digits or base64 of 32 bytes) and where it came from, for messages.
+    #[must_use]
+    pub fn root_key(mut self, text: impl Into<String>, from: impl Into<String>) -> Self {
+        self.options.root_key = Some((text.into(), from.into()));
+        self
+    }
+
+    /// Takes the time from `clock`; one that is moved by hand makes deletion dates testable.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.options.clock = clock;
+        self
+    }
+
+    /// Opens the store, checks it, and starts the committing thread.
+    ///
+    /// # Errors
+    /// [`Error::NoPlace`]; [`Error::Service`] when the store is not as it was left.
+    pub fn build(self) -> Result<Strongroom, Error> {
+        if self.options.data_dir.is_none() && !self.options.ephemeral {
+            return Err(Error::NoPlace);
+        }
+        Ok(Strongroom { service: Service::open(self.options)? })
+    }
+}
+
+impl Strongroom {
+    /// Begins an instance.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Runs one operation, typed, without a wire; it walks and is recorded as every other.
+    ///
+    /// # Errors
+    /// What the operation refuses, and what the walk does.
+    pub async fn call<O: Operation>(&self, request: O) -> Result<O::Output, service::Error> {
+        self.service.call(Caller::in_process(), request).await.result
+    }
+
+    /// The service itself, for callers of one's own.
+    #[must_use]
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// A gRPC channel over memory: no socket. Call it within a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Reflection`]
+    pub fn channel(&self) -> Result<Channel, Error> {
+        let router = router(&self.service)?;
+        let connector = service_fn(move |_| {
+            let (client, server) = tokio::io::duplex(PIPE_BYTES);
+            let peer = Peer { door: "grpc", address: "in-process".to_owned() };
+            let router = router.clone();
+            tokio::spawn(async move {
+                let graceful = GracefulShutdown::new(); // dropping it would end the connection
+                listener::connection(server, router, peer, &graceful).await;
+            });
+            async move { Ok::<_, std::io::Error>(TokioIo::new(client)) }
+        });
+        let endpoint = Endpoint::from_static("http://strongroom.internal");
+        Ok(endpoint.connect_with_connector_lazy(connector))
+    }
+
+    /// Serves on `address` (port 0 picks one) until the handle is stopped.
+    ///
+    /// # Errors
+    /// [`Error::Listen`], [`Error::Reflection`].
+    pub async fn serve(&self, address: SocketAddr) -> Result<Serving, Error> {
+        let listener = bind(address).await?;
+        let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = stopped.await; // a dropped handle stops as well
+        };
+        let served = self.serve_until(listener, shutdown)?;
+        Ok(Serving { address, stop, task: tokio::spawn(served) })
+    }
+
+    /// Serves a listener of one's own until `shutdown` resolves, then drains.
+    ///
+    /// # Errors
+    /// [`Error::Reflection`]
+    pub fn serve_until(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+        let router: Router = router(&self.service)?;
+        self.service.sweep_in_background();
+        let service = Arc::downgrade(&self.service);
+        let shutdown = async move {
+            shutdown.await;
+            if let Some(service) = service.upgrade() {
+                service.begin_shutdown();
+            }
+        };
+        Ok(listener::serve(listener, router, shutdown))
+    }
+
+    /// Finishes what is queued; a store in a data directory is left with the mark of a clean
+    /// shutdown.
+    ///
+    /// # Errors
+    /// [`Error::Service`]; nothing acknowledged is lost then.
+    pub fn close(self) -> Result<(), Error> {
+        self.service.begin_shutdown();
+        Ok(self.service.close()?)
+    }
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// [`Error::Listen`]
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+/// A running listener.
+#[derive(Debug)]
+pub struct Serving {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Where it listens, with the real port.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, lets running calls finish.
+    pub async fn stop(self) {
+        drop(self.stop);
+        let _ = self.task.await;
+    }
+}
+
+/// Bytes in flight of an in-process connection, each way.
+const PIPE_BYTES: usize = 256 * 1024;

@@ -1,0 +1,154 @@
+//! The one error table: every refusal's name, HTTP status and gRPC code, which all doors read.
+
+use tonic::Code;
+
+use crate::{audit, kms, store};
+
+/// Why a call was not answered with a result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing allows the principal to do this.
+    #[error(
+        "User: {principal} is not authorized to perform: {action} on resource: {resource} because \
+         no resource-based policy allows the {action} action"
+    )]
+    AccessDenied {
+        /// Who.
+        principal: String,
+        /// What.
+        action: String,
+        /// To what.
+        resource: String,
+    },
+    /// The audit room refused or failed.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+    /// Others kept changing what the call read.
+    #[error("others keep changing what this call depends on; try again")]
+    Contended,
+    /// The caller's deadline passed before the call's record was durable.
+    #[error("the deadline passed before the call was recorded")]
+    DeadlineExceeded,
+    /// A bug: a thread ended, a list was not what its maker said.
+    #[error("an internal error occurred")]
+    Internal,
+    /// The region has no region's form.
+    #[error("the region is not one: expected a name such as us-east-1")]
+    InvalidRegion,
+    /// A room of keys refused.
+    #[error(transparent)]
+    Kms(#[from] kms::Error),
+    /// The request could not be decoded.
+    #[error("the request cannot be decoded: {0}")]
+    Malformed(String),
+    /// The request is larger than any that an operation takes.
+    #[error("the request is larger than 64 KiB")]
+    RequestTooLarge,
+    /// The store refused or failed.
+    #[error("the call could not be recorded, so it is not answered: {0}")]
+    Store(#[source] store::Error),
+    /// What was presented proves nobody.
+    #[error("the access key id is not one: expected 1 to 128 printable characters without spaces")]
+    Unauthenticated,
+    /// There is no such operation.
+    #[error("there is no such operation")]
+    UnknownOperation,
+}
+
+impl Error {
+    /// Name (AWS's exception where there is one), HTTP status, gRPC code.
+    const fn row(&self) -> (&'static str, u16, Code) {
+        use kms::Error as K;
+        match self {
+            Self::AccessDenied { .. } => ("AccessDeniedException", 400, Code::PermissionDenied),
+            Self::Audit(error) => match error.is_callers() {
+                true => ("ValidationException", 400, Code::InvalidArgument),
+                false => ("AuditException", 500, Code::Internal),
+            },
+            Self::Contended => ("ConflictException", 400, Code::Aborted),
+            Self::DeadlineExceeded => ("DependencyTimeoutException", 500, Code::DeadlineExceeded),
+            Self::Internal | Self::Kms(K::Internal) => {
+                ("KMSInternalException", 500, Code::Internal)
+            }
+            Self::InvalidRegion | Self::Kms(K::Validation(_)) => {
+                ("ValidationException", 400, Code::InvalidArgument)
+            }
+            Self::Kms(K::AlreadyExists(_)) => ("AlreadyExistsException", 400, Code::AlreadyExists),
+            Self::Kms(K::Disabled(_)) => ("DisabledException", 400, Code::FailedPrecondition),
+            Self::Kms(K::IncorrectKey) => ("IncorrectKeyException", 400, Code::InvalidArgument),
+            Self::Kms(K::InvalidAliasName(_)) => {
+                ("InvalidAliasNameException", 400, Code::InvalidArgument)
+            }
+            Self::Kms(K::InvalidArn(_)) => ("InvalidArnException", 400, Code::InvalidArgument),
+            Self::Kms(K::InvalidCiphertext) => {
+                ("InvalidCiphertextException", 400, Code::InvalidArgument)
+            }
+            Self::Kms(K::InvalidGrantToken) => {
+                ("InvalidGrantTokenException", 400, Code::InvalidArgument)
+            }
+            Self::Kms(K::InvalidKeyUsage(_)) => {
+                ("InvalidKeyUsageException", 400, Code::InvalidArgument)
+            }
+            Self::Kms(K::InvalidMarker) => ("InvalidMarkerException", 400, Code::InvalidArgument),
+            Self::Kms(K::InvalidState { .. }) => {
+                ("KMSInvalidStateException", 400, Code::FailedPrecondition)
+            }
+            Self::Kms(K::LimitExceeded(_)) => {
+                ("LimitExceededException", 400, Code::ResourceExhausted)
+            }
+            Self::Kms(K::NotFound(_)) => ("NotFoundException", 400, Code::NotFound),
+            Self::Kms(K::Tag(_)) => ("TagException", 400, Code::InvalidArgument),
+            Self::Kms(K::Unsupported(_)) => {
+                ("UnsupportedOperationException", 400, Code::Unimplemented)
+            }
+            Self::Malformed(_) => ("SerializationException", 400, Code::InvalidArgument),
+            Self::RequestTooLarge => ("RequestTooLargeException", 413, Code::ResourceExhausted),
+            Self::Store(_) => ("ServiceUnavailableException", 503, Code::Unavailable),
+            Self::Unauthenticated => ("UnrecognizedClientException", 400, Code::Unauthenticated),
+            Self::UnknownOperation => ("UnknownOperationException", 400, Code::Unimplemented),
+        }
+    }
+
+    /// The error's name: AWS's exception where there is one.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status that AWS gives it.
+    #[must_use]
+    pub const fn http_status(&self) -> u16 {
+        self.row().1
+    }
+
+    /// The gRPC status code.
+    #[must_use]
+    pub const fn grpc_code(&self) -> Code {
+        self.row().2
+    }
+
+    /// Whether it is a refusal of who called rather than of what was asked.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::AccessDenied { .. } | Self::Unauthenticated)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_says_what_aws_says() {
+        let cases = [
+            (Error::Kms(kms::Error::NotFound(String::new())), "NotFoundException", 400),
+            (Error::Kms(kms::Error::Internal), "KMSInternalException", 500),
+            (Error::Kms(kms::Error::InvalidCiphertext), "InvalidCiphertextException", 400),
+            (Error::UnknownOperation, "UnknownOperationException", 400),
+        ];
+        for (error, code, status) in cases {
+            assert_eq!((error.code(), error.http_status()), (code, status));
+        }
+    }
+}

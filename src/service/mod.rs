@@ -1,0 +1,37 @@
+//! The hall: every request walks authenticate → authorise → execute → record → respond, once, here.
+//!
+//! Each stage is a type made in one file: [`Credential`] → `Principal` → `Permit` → `Pending<T>` →
+//! `T`. A result leaves `Pending` only by the commit that also stores its audit leaf. A refused or
+//! failed call commits a leaf and no other write.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `credential.rs` | what a caller presents, and the principal it proves |
+//! | `permit.rs` | leave to run one operation on one resource |
+//! | `pending.rs` | a result that is not yet recorded |
+//! | `operation.rs` | what an operation is |
+//! | `operations.rs` | the register: every operation there is |
+//! | `walk.rs` | the walk itself |
+//! | `sweep.rs` | removing keys whose waiting period is over |
+//! | `trail.rs` | the operations on the audit trail |
+//! | `opening.rs` | opening, checking and closing a store |
+//! | `error.rs` | the one error table |
+
+mod credential;
+mod error;
+mod opening;
+mod operation;
+mod operations;
+mod pending;
+mod permit;
+mod sweep;
+mod trail;
+mod walk;
+
+pub use credential::{Caller, Credential};
+pub use error::Error;
+pub use opening::{Options, Service};
+pub use operation::{Operation, Rooms};
+pub use operations::{Registered, registered};
+pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};
+pub use walk::Reply;

@@ -1,0 +1,92 @@
+//! What an operation is, for the walk.
+
+use chrono::{DateTime, Utc};
+
+use super::Error;
+use super::pending::Writes;
+use super::permit::Permit;
+use crate::audit::{Event, Log};
+use crate::iam::Resource;
+use crate::kms::{self, Directory, Scope};
+
+/// What the rooms know: the memory that operations read, published by the commit.
+#[derive(Debug)]
+pub struct Rooms {
+    /// Keys, aliases, key material.
+    pub keys: Directory,
+    /// The audit trail.
+    pub log: Log,
+}
+
+/// One call's circumstances, as rooms see them.
+#[derive(Debug)]
+pub struct Circumstances {
+    /// Account and region.
+    pub scope: Scope,
+    /// The time of the call.
+    pub now: DateTime<Utc>,
+}
+
+impl Circumstances {
+    /// As the room of keys takes them.
+    pub(super) const fn call(&self) -> kms::Call<'_> {
+        kms::Call { scope: &self.scope, now: self.now }
+    }
+}
+
+/// An action and what it is done to.
+pub(super) type Target = (&'static str, Resource);
+
+/// What an execution gave: the output, what is to be written, and what the record says of it.
+#[derive(Debug)]
+pub struct Executed<T> {
+    pub(super) output: T,
+    pub(super) writes: Writes,
+    /// The key that was used, and its version, for the record.
+    pub(super) key: Option<String>,
+    pub(super) key_version: Option<u32>,
+}
+
+impl<T> Executed<T> {
+    /// An output that writes nothing and used no key.
+    #[must_use]
+    pub fn read(output: T) -> Self {
+        Self { output, writes: Writes::default(), key: None, key_version: None }
+    }
+}
+
+/// One operation: a request as it was presented, and how to run it. Implemented by the register
+/// (`operations.rs`) alone; nothing reaches a room by another way.
+pub trait Operation: Send + Sync + 'static {
+    /// What a successful call answers.
+    type Output: Send + 'static;
+
+    /// AWS's name for it, or ours where AWS has none.
+    const NAME: &'static str;
+    /// The action that policies name: that of the first target.
+    const ACTION: &'static str;
+    /// Whether it changes no state (CloudTrail's `readOnly`).
+    const READ_ONLY: bool;
+    /// Whether it may take long enough to need a thread of its own.
+    const HEAVY: bool;
+
+    /// What the caller must be allowed to do, and to what.
+    ///
+    /// # Errors
+    /// When a name cannot be resolved: there is then nothing to be allowed.
+    fn targets(&self, rooms: &Rooms, at: &Circumstances) -> Result<Vec<Target>, Error>;
+
+    /// Runs it. May run again, when a row that it read changed before its commit.
+    ///
+    /// # Errors
+    /// The room's own.
+    fn execute(
+        &self,
+        rooms: &Rooms,
+        at: &Circumstances,
+        permit: &Permit,
+    ) -> Result<Executed<Self::Output>, Error>;
+
+    /// Writes the request's parameters into the record. Never a secret.
+    fn record(&self, event: &mut Event);
+}

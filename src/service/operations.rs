@@ -1,0 +1,233 @@
+//! The register: every operation there is, one entry each. What is not here cannot be reached.
+//!
+//! An entry names the request type, the room function that runs it, what the caller must be allowed
+//! to do to what, whether it only reads, and which of the request's fields go into its record
+//! (`records`; a field that is not named there is never written down, so secrets cannot be).
+
+use serde_json::Value;
+
+use super::Error;
+use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
+use super::pending::Writes;
+use super::permit::Permit;
+use crate::audit::Event;
+use crate::iam::Resource;
+use crate::kms;
+
+/// One line of the register, for documentation, tests and tools.
+#[derive(Debug, Clone, Copy)]
+pub struct Registered {
+    /// The operation's name.
+    pub name: &'static str,
+    /// The action that policies name.
+    pub action: &'static str,
+    /// Whether it changes no state.
+    pub read_only: bool,
+}
+
+macro_rules! register {
+    ($(
+        $request:ident => $run:path,
+        $mode:ident,
+        on [$($target:ident $action:literal $(, $field:ident)?);+],
+        records [$($recorded:ident),*] $(context $context:ident)?;
+    )+) => {
+        $(
+            impl Operation for kms::$request {
+                type Output = register!(@output $request);
+                const NAME: &'static str = stringify!($request);
+                const ACTION: &'static str = first(&[$($action),+]);
+                const READ_ONLY: bool = register!(@mode $mode);
+                const HEAVY: bool = false;
+
+                fn targets(
+                    &self,
+                    rooms: &Rooms,
+                    at: &Circumstances,
+                ) -> Result<Vec<Target>, Error> {
+                    Ok(vec![$(($action, register!(@target $target, self, rooms, at $(, $field)?))),+])
+                }
+
+                fn execute(
+                    &self,
+                    rooms: &Rooms,
+                    at: &Circumstances,
+                    _permit: &Permit,
+                ) -> Result<Executed<Self::Output>, Error> {
+                    let call = at.call();
+                    $run(&rooms.keys, &call, self).map(executed).map_err(Error::Kms)
+                }
+
+                fn record(&self, event: &mut Event) {
+                    $(record(event, stringify!($recorded), &self.$recorded);)*
+                    $(event.context.clone_from(&self.$context);)?
+                    let _ = event;
+                }
+            }
+        )+
+
+        /// Every operation on keys and data keys.
+        const KMS: &[Registered] = &[$(Registered {
+            name: stringify!($request),
+            action: first(&[$($action),+]),
+            read_only: register!(@mode $mode),
+        }),+];
+    };
+    (@target destination, $self:ident, $rooms:ident, $at:ident) => {
+        match &$self.destination_key_id {
+            Some(named) => key($rooms, $at, named),
+            None => blob($rooms, $at, &$self.ciphertext_blob),
+        }?
+    };
+    (@target $target:ident, $self:ident, $rooms:ident, $at:ident $(, $field:ident)?) => {
+        $target($rooms, $at $(, &$self.$field)?)?
+    };
+    (@mode reads) => { true };
+    (@mode writes) => { false };
+    (@output $request:ident) => { <kms::$request as kms::Request>::Output };
+}
+
+register! {
+    CancelKeyDeletion => kms::cancel_key_deletion, writes,
+        on [key "kms:CancelKeyDeletion", key_id], records [key_id];
+    CreateAlias => kms::create_alias, writes,
+        on [key "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
+    CreateKey => kms::create_key, writes,
+        on [account "kms:CreateKey"], records [description, key_usage, key_spec, tags];
+    Decrypt => kms::decrypt, reads,
+        on [blob "kms:Decrypt", ciphertext_blob],
+        records [key_id, encryption_algorithm] context encryption_context;
+    DeleteAlias => kms::delete_alias, writes,
+        on [alias "kms:DeleteAlias", alias_name], records [alias_name];
+    DeleteKey => kms::delete_key, writes,
+        on [account "kms:DeleteKey"], records [key_id];
+    DescribeKey => kms::describe_key, reads,
+        on [key "kms:DescribeKey", key_id], records [key_id];
+    DescribeKeyVersions => kms::describe_key_versions, reads,
+        on [key "kms:ListKeyRotations", key_id], records [key_id, limit, marker];
+    DisableKey => kms::disable_key, writes,
+        on [key "kms:DisableKey", key_id], records [key_id];
+    EnableKey => kms::enable_key, writes,
+        on [key "kms:EnableKey", key_id], records [key_id];
+    Encrypt => kms::encrypt, reads,
+        on [key "kms:Encrypt", key_id],
+        records [key_id, encryption_algorithm] context encryption_context;
+    GenerateDataKey => kms::generate_data_key, reads,
+        on [key "kms:GenerateDataKey", key_id],
+        records [key_id, key_spec, number_of_bytes] context encryption_context;
+    GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads,
+        on [key "kms:GenerateDataKeyWithoutPlaintext", key_id],
+        records [key_id, key_spec, number_of_bytes] context encryption_context;
+    GenerateRandom => kms::generate_random, reads,
+        on [account "kms:GenerateRandom"], records [number_of_bytes];
+    ListAliases => kms::list_aliases, reads,
+        on [account "kms:ListAliases"], records [key_id, limit, marker];
+    ListKeys => kms::list_keys, reads,
+        on [account "kms:ListKeys"], records [limit, marker];
+    ListResourceTags => kms::list_resource_tags, reads,
+        on [key "kms:ListResourceTags", key_id], records [key_id, limit, marker];
+    ReEncrypt => kms::re_encrypt, reads,
+        on [blob "kms:ReEncryptFrom", ciphertext_blob; key "kms:ReEncryptTo", destination_key_id],
+        records [source_key_id, destination_key_id, destination_encryption_context]
+        context source_encryption_context;
+    RewrapDataKey => kms::rewrap_data_key, reads,
+        on [blob "kms:ReEncryptFrom", ciphertext_blob; destination "kms:ReEncryptTo"],
+        records [source_key_id, destination_key_id, destination_encryption_context]
+        context source_encryption_context;
+    RotateKeyOnDemand => kms::rotate_key_on_demand, writes,
+        on [key "kms:RotateKeyOnDemand", key_id], records [key_id];
+    ScheduleKeyDeletion => kms::schedule_key_deletion, writes,
+        on [key "kms:ScheduleKeyDeletion", key_id], records [key_id, pending_window_in_days];
+    TagResource => kms::tag_resource, writes,
+        on [key "kms:TagResource", key_id], records [key_id, tags];
+    UntagResource => kms::untag_resource, writes,
+        on [key "kms:UntagResource", key_id], records [key_id, tag_keys];
+    UnwrapDataKey => kms::unwrap_data_key, reads,
+        on [blob "kms:Decrypt", ciphertext_blob], records [key_id] context encryption_context;
+    UpdateAlias => kms::update_alias, writes,
+        on [key "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
+    UpdateKeyDescription => kms::update_key_description, writes,
+        on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
+    WrapDataKey => kms::wrap_data_key, reads,
+        on [key "kms:Encrypt", key_id], records [key_id] context encryption_context;
+}
+
+/// Every operation there is, those on the trail included.
+pub fn registered() -> impl Iterator<Item = &'static Registered> {
+    KMS.iter().chain(super::trail::TRAIL)
+}
+
+const fn first(actions: &[&'static str]) -> &'static str {
+    match actions.first() {
+        Some(first) => first,
+        None => "",
+    }
+}
+
+fn executed<T>(done: kms::Done<T>) -> Executed<T> {
+    let kms::Done { output, changes, reads, touched } = done;
+    let writes = Writes { changes, reads };
+    Executed { output, writes, key: touched.key, key_version: touched.version }
+}
+
+/// A request's field in the record; what was not given is not written down.
+fn record(event: &mut Event, name: &str, value: &impl serde::Serialize) {
+    let given = match serde_json::to_value(value) {
+        Ok(Value::Null) | Err(_) => return,
+        Ok(Value::String(text)) if text.is_empty() => return,
+        Ok(Value::Array(items)) if items.is_empty() => return,
+        Ok(Value::Object(pairs)) if pairs.is_empty() => return,
+        Ok(given) => given,
+    };
+    event.parameters.insert(name.to_owned(), given);
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the register calls every target alike")]
+fn account(_rooms: &Rooms, _at: &Circumstances) -> Result<Resource, Error> {
+    Ok(Resource::Account)
+}
+
+fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Resource, Error> {
+    Ok(resource(&rooms.keys.find(&at.call(), reference)?))
+}
+
+fn blob(rooms: &Rooms, at: &Circumstances, bytes: &[u8]) -> Result<Resource, Error> {
+    Ok(resource(&rooms.keys.find_by_blob(&at.call(), bytes)?))
+}
+
+fn alias(rooms: &Rooms, at: &Circumstances, name: &str) -> Result<Resource, Error> {
+    let arn = kms::alias_target(&rooms.keys, &at.call(), name)?;
+    Ok(Resource::Key { account: at.scope.account().to_owned(), arn })
+}
+
+fn resource(found: &kms::Found) -> Resource {
+    let key = &found.entry.key;
+    Resource::Key { account: key.scope.account().to_owned(), arn: key.arn() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_contract_has_each_but_the_services_own() {
+        let names: BTreeSet<_> = registered().map(|entry| entry.name).collect();
+        assert_eq!(names.len(), registered().count());
+        let mut reachable = BTreeSet::new();
+        for text in [
+            include_str!("../../proto/strongroom/v1/keys.proto"),
+            include_str!("../../proto/strongroom/v1/data_keys.proto"),
+            include_str!("../../proto/strongroom/v1/audit.proto"),
+        ] {
+            for line in text.lines() {
+                if let Some(rest) = line.trim().strip_prefix("rpc ") {
+                    reachable.insert(rest.split('(').next().unwrap());
+                }
+            }
+        }
+        let own: Vec<_> = names.symmetric_difference(&reachable).copied().collect();
+        assert_eq!(own, ["DeleteKey"]);
+    }
+}

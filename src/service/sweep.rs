@@ -1,0 +1,42 @@
+//! Removing keys whose waiting period is over: the service's own calls, recorded as every other.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::credential::Caller;
+use super::opening::Service;
+use crate::kms;
+
+/// How often a running service looks for keys to remove.
+const EVERY: Duration = Duration::from_secs(60);
+
+impl Service {
+    /// Removes every key whose waiting period is over; returns how many went.
+    ///
+    /// Until it runs such a key already answers as if it did not exist.
+    pub async fn sweep(self: &Arc<Self>) -> usize {
+        let expired = kms::expired_keys(&self.rooms().keys, self.clock().now());
+        let mut removed = 0;
+        for (scope, key_id) in expired {
+            let caller = Caller::service(scope.account(), scope.region());
+            let reply = self.call(caller, kms::DeleteKey { key_id }).await;
+            match reply.result {
+                Ok(()) => removed += 1,
+                Err(error) => tracing::warn!(%error, "an expired key could not be removed"),
+            }
+        }
+        removed
+    }
+
+    /// Sweeps now and then for as long as the service lives. Runs on the current runtime.
+    pub fn sweep_in_background(self: &Arc<Self>) {
+        let service: Weak<Self> = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(service) = service.upgrade() {
+                service.sweep().await;
+                drop(service);
+                tokio::time::sleep(EVERY).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,204 @@
+//! The operations on the audit trail. Reading it is recorded in it, as every other call.
+
+use std::sync::{Arc, Weak};
+
+use futures_util::stream::{self, Stream, TryStreamExt};
+use tokio::sync::watch;
+
+use super::Error;
+use super::opening::Service;
+use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
+use super::operations::Registered;
+use super::permit::Permit;
+use crate::audit::{self, Event, Head, Record};
+use crate::iam::Resource;
+
+/// Records that meet every condition given, in pages.
+#[derive(Debug, Default)]
+pub struct Query(pub audit::Query);
+
+/// The newest signed checkpoint.
+#[derive(Debug, Default)]
+pub struct GetCheckpoint;
+
+/// Follows the log from an index; the answer says where to begin.
+#[derive(Debug, Default)]
+pub struct Tail {
+    /// Where to start; at the end when absent.
+    pub start_index: Option<u64>,
+}
+
+/// Recomputes the whole tree from its leaves.
+#[derive(Debug, Default)]
+pub struct VerifyLog;
+
+/// Where a follower begins: pass it to [`super::Service::follow`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TailStart(pub u64);
+
+impl Service {
+    /// Records from an index on, then each new one as it is committed; ends with the service.
+    pub fn follow(
+        self: &Arc<Self>,
+        start: TailStart,
+    ) -> impl Stream<Item = Result<Record, Error>> + Send + 'static {
+        let place = Place {
+            service: Arc::downgrade(self),
+            size: self.log_size(),
+            closing: self.closing(),
+            next: start.0,
+        };
+        let batches = stream::try_unfold(place, |mut place| async move {
+            let Some(records) = place.wait().await? else { return Ok::<_, Error>(None) };
+            Ok(Some((stream::iter(records.into_iter().map(Ok)), place)))
+        });
+        batches.try_flatten()
+    }
+}
+
+/// Where a follower is.
+struct Place {
+    service: Weak<Service>,
+    size: watch::Receiver<u64>,
+    closing: watch::Receiver<bool>,
+    next: u64,
+}
+
+impl Place {
+    /// The next records; none when the service ends.
+    async fn wait(&mut self) -> Result<Option<Vec<Record>>, Error> {
+        let next = self.next;
+        tokio::select! {
+            grown = self.size.wait_for(|size| *size > next) => if grown.is_err() {
+                return Ok(None);
+            },
+            _ = self.closing.wait_for(|closing| *closing) => return Ok(None),
+        }
+        let Some(service) = self.service.upgrade() else { return Ok(None) };
+        let read = move || service.rooms().log.read(next, BATCH);
+        let records = tokio::task::spawn_blocking(read).await.map_err(|_| Error::Internal)??;
+        self.next = records.last().map_or(next, |record| record.index + 1);
+        Ok(Some(records))
+    }
+}
+
+/// Records that a follower reads at once.
+const BATCH: usize = 256;
+
+/// The trail's part of the register.
+pub(super) const TRAIL: &[Registered] = &[
+    registered::<GetCheckpoint>(),
+    registered::<Query>(),
+    registered::<Tail>(),
+    registered::<VerifyLog>(),
+];
+
+const fn registered<O: Operation>() -> Registered {
+    Registered { name: O::NAME, action: O::ACTION, read_only: O::READ_ONLY }
+}
+
+/// The trail is the account's own.
+#[expect(clippy::unnecessary_wraps, reason = "what the register's targets give")]
+fn trail(action: &'static str) -> Result<Vec<Target>, Error> {
+    Ok(vec![(action, Resource::Account)])
+}
+
+impl Operation for Query {
+    type Output = audit::Page;
+    const NAME: &'static str = "Query";
+    const ACTION: &'static str = "strongroom:QueryAuditTrail";
+    const READ_ONLY: bool = true;
+    const HEAVY: bool = true;
+
+    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION)
+    }
+
+    fn execute(
+        &self,
+        rooms: &Rooms,
+        _: &Circumstances,
+        _: &Permit,
+    ) -> Result<Executed<audit::Page>, Error> {
+        Ok(Executed::read(rooms.log.query(&self.0)?))
+    }
+
+    fn record(&self, event: &mut Event) {
+        event.parameters.extend(self.0.conditions());
+    }
+}
+
+impl Operation for GetCheckpoint {
+    type Output = (Head, String);
+    const NAME: &'static str = "GetCheckpoint";
+    const ACTION: &'static str = "strongroom:GetCheckpoint";
+    const READ_ONLY: bool = true;
+    const HEAVY: bool = false;
+
+    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION)
+    }
+
+    fn execute(
+        &self,
+        rooms: &Rooms,
+        _: &Circumstances,
+        _: &Permit,
+    ) -> Result<Executed<(Head, String)>, Error> {
+        let head = rooms.log.head();
+        Ok(Executed::read((head.as_ref().clone(), rooms.log.verifier_key())))
+    }
+
+    fn record(&self, _: &mut Event) {}
+}
+
+impl Operation for Tail {
+    type Output = TailStart;
+    const NAME: &'static str = "Tail";
+    const ACTION: &'static str = "strongroom:TailAuditTrail";
+    const READ_ONLY: bool = true;
+    const HEAVY: bool = false;
+
+    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION)
+    }
+
+    fn execute(
+        &self,
+        rooms: &Rooms,
+        _: &Circumstances,
+        _: &Permit,
+    ) -> Result<Executed<TailStart>, Error> {
+        let size = rooms.log.head().size;
+        Ok(Executed::read(TailStart(self.start_index.unwrap_or(size))))
+    }
+
+    fn record(&self, event: &mut Event) {
+        if let Some(start) = self.start_index {
+            event.parameters.insert("start_index".to_owned(), start.into());
+        }
+    }
+}
+
+impl Operation for VerifyLog {
+    type Output = Head;
+    const NAME: &'static str = "VerifyLog";
+    const ACTION: &'static str = "strongroom:VerifyAuditTrail";
+    const READ_ONLY: bool = true;
+    const HEAVY: bool = true;
+
+    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION)
+    }
+
+    fn execute(
+        &self,
+        rooms: &Rooms,
+        _: &Circumstances,
+        _: &Permit,
+    ) -> Result<Executed<Head>, Error> {
+        Ok(Executed::read(rooms.log.check_all()?))
+    }
+
+    fn record(&self, _: &mut Event) {}
+}

@@ -1,0 +1,186 @@
+//! The walk: what happens to every call, in this order, and nowhere else.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Error;
+use super::credential::{Caller, authenticate};
+use super::opening::Service;
+use super::operation::{Circumstances, Executed, Operation};
+use super::pending::{Pending, Writes};
+use super::permit::authorise;
+use crate::audit::{Event, Outcome};
+use crate::iam::Principal;
+use crate::kms::Scope;
+use crate::store;
+
+/// The answer to a call.
+#[derive(Debug)]
+pub struct Reply<T> {
+    /// The call's id, also in its record.
+    pub request_id: String,
+    /// Index of the call's record; `None` when it could not be recorded, and then there is no
+    /// result either.
+    pub log_index: Option<u64>,
+    /// The result.
+    pub result: Result<T, Error>,
+}
+
+/// How often an operation runs again when others change what it read.
+const ATTEMPTS: usize = 64;
+
+impl Service {
+    /// Takes one call through the walk.
+    pub async fn call<O: Operation>(
+        self: &Arc<Self>,
+        caller: Caller,
+        request: O,
+    ) -> Reply<O::Output> {
+        let request = Arc::new(request);
+        for _ in 0..ATTEMPTS {
+            let attempt = if O::HEAVY {
+                let (service, request) = (Arc::clone(self), Arc::clone(&request));
+                let who = caller.clone();
+                let run = move || service.attempt(&who, request.as_ref());
+                match tokio::task::spawn_blocking(run).await {
+                    Ok(attempt) => attempt,
+                    Err(_) => return Reply::lost(caller.request_id, Error::Internal),
+                }
+            } else {
+                self.attempt(&caller, request.as_ref())
+            };
+            match self.settle(attempt, &caller).await {
+                Err(store::Error::Conflict) => {}
+                Err(error) => return Reply::lost(caller.request_id, error.into()),
+                Ok(None) => return Reply::lost(caller.request_id, Error::DeadlineExceeded),
+                Ok(Some((result, index))) => {
+                    return Reply { request_id: caller.request_id, log_index: Some(index), result };
+                }
+            }
+        }
+        self.refuse(caller, O::NAME, O::ACTION, Error::Contended).await.map(|never| match never {})
+    }
+
+    /// Records a call that a door could not translate: an unreadable or oversized message, an
+    /// operation that does not exist. It is authenticated as every other and answered `error`.
+    pub async fn refuse(
+        self: &Arc<Self>,
+        caller: Caller,
+        operation: &str,
+        action: &str,
+        error: Error,
+    ) -> Reply<std::convert::Infallible> {
+        let mut event = self.begin(&caller, operation, action, false);
+        let error = match authenticate(&caller.credential, event.time) {
+            Ok(principal) => {
+                sign_in(&mut event, &principal);
+                error
+            }
+            Err(refused) => refused,
+        };
+        close(&mut event, &error);
+        match self.settle((event, Err(error)), &caller).await {
+            Ok(Some((result, index))) => {
+                Reply { request_id: caller.request_id, log_index: Some(index), result }
+            }
+            Ok(None) => Reply::lost(caller.request_id, Error::DeadlineExceeded),
+            Err(error) => Reply::lost(caller.request_id, error.into()),
+        }
+    }
+
+    /// Authenticate, authorise, execute: once, against memory as it is now.
+    fn attempt<O: Operation>(&self, caller: &Caller, request: &O) -> Attempt<O::Output> {
+        let mut event = self.begin(caller, O::NAME, O::ACTION, O::READ_ONLY);
+        request.record(&mut event);
+        let outcome = self.decide_and_execute(caller, request, &mut event);
+        match &outcome {
+            Ok(executed) => {
+                event.outcome = Outcome::Success;
+                event.key.clone_from(&executed.key);
+                event.key_version = executed.key_version;
+            }
+            Err(error) => close(&mut event, error),
+        }
+        (event, outcome)
+    }
+
+    fn decide_and_execute<O: Operation>(
+        &self,
+        caller: &Caller,
+        request: &O,
+        event: &mut Event,
+    ) -> Result<Executed<O::Output>, Error> {
+        let principal = authenticate(&caller.credential, event.time)?;
+        sign_in(event, &principal);
+        if caller.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(Error::DeadlineExceeded);
+        }
+        let region = caller.valid_region().ok_or(Error::InvalidRegion)?;
+        let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
+        let at = Circumstances { scope, now: event.time };
+        let targets = request.targets(self.rooms(), &at)?;
+        event.key = targets.iter().find_map(|(_, resource)| match resource {
+            crate::iam::Resource::Key { arn, .. } => Some(arn.clone()),
+            crate::iam::Resource::Account => None,
+        });
+        let permit = authorise(&principal, &targets)?;
+        event.decided_by = Some(permit.decided_by().to_owned());
+        request.execute(self.rooms(), &at, &permit)
+    }
+
+    /// Record and respond: the result stays pending until its leaf is committed.
+    async fn settle<T>(
+        &self,
+        (event, outcome): Attempt<T>,
+        caller: &Caller,
+    ) -> Result<Option<(Result<T, Error>, u64)>, store::Error> {
+        let (result, writes) = match outcome {
+            Ok(executed) => (Ok(executed.output), executed.writes),
+            Err(error) => (Err(error), Writes::default()),
+        };
+        let leaf = event.into_leaf();
+        let committed =
+            Pending::new(result).commit(self.committer(), writes, leaf, caller.deadline).await?;
+        Ok(committed.map(|(result, committed)| (result, committed.index)))
+    }
+
+    fn begin(&self, caller: &Caller, operation: &str, action: &str, read_only: bool) -> Event {
+        let mut event = Event::new(self.clock().now(), &caller.request_id, operation, action);
+        event.read_only = read_only;
+        event.region = caller.region.clone();
+        event.source = caller.source.clone();
+        event.door = caller.door.to_owned();
+        event.user_agent.clone_from(&caller.user_agent);
+        event.access_key_id.clone_from(&caller.credential.access_key_id);
+        event
+    }
+}
+
+type Attempt<T> = (Event, Result<Executed<T>, Error>);
+
+impl<T> Reply<T> {
+    /// A call whose record could not be committed. Its result, if there was one, is dropped.
+    fn lost(request_id: String, error: Error) -> Self {
+        Self { request_id, log_index: None, result: Err(error) }
+    }
+
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Reply<U> {
+        Reply {
+            request_id: self.request_id,
+            log_index: self.log_index,
+            result: self.result.map(change),
+        }
+    }
+}
+
+fn sign_in(event: &mut Event, principal: &Principal) {
+    event.principal = principal.arn.clone();
+    event.account = principal.account.clone();
+}
+
+fn close(event: &mut Event, error: &Error) {
+    event.outcome = if error.is_refusal() { Outcome::Refused } else { Outcome::Failed };
+    event.error_code = Some(error.code().to_owned());
+    event.error_message = Some(error.to_string());
+}

@@ -1,0 +1,142 @@
+//! `strongroom.v1.Audit`: one translation each way an operation.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+use prost_types::Timestamp;
+use tonic::{Request, Response, Status};
+
+use super::answer::{answer, status, timestamp};
+use super::caller::caller_of;
+use super::{given, limit};
+use crate::audit;
+use crate::proto::v1;
+use crate::proto::v1::audit_server::Audit;
+use crate::service::{Error, GetCheckpoint, Query, Service, Tail, TailStart, VerifyLog};
+
+/// The `Audit` service.
+pub(super) struct Door {
+    service: Arc<Service>,
+}
+
+impl Door {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self { service }
+    }
+}
+
+#[tonic::async_trait]
+impl Audit for Door {
+    async fn query(
+        &self,
+        request: Request<v1::QueryRequest>,
+    ) -> Result<Response<v1::QueryResponse>, Status> {
+        let caller = caller_of(&request);
+        match query(request.into_inner()) {
+            Ok(query) => {
+                answer(self.service.call(caller, Query(query)).await, |page| v1::QueryResponse {
+                    records: page.records.into_iter().map(record).collect(),
+                    next_page_token: page.next.unwrap_or_default(),
+                    log_size: page.log_size,
+                })
+            }
+            Err(error) => {
+                let action = "strongroom:QueryAuditTrail";
+                let reply = self.service.refuse(caller, "Query", action, error).await;
+                answer(reply, |never| match never {})
+            }
+        }
+    }
+
+    type TailStream = Pin<Box<dyn Stream<Item = Result<v1::Record, Status>> + Send>>;
+
+    async fn tail(
+        &self,
+        request: Request<v1::TailRequest>,
+    ) -> Result<Response<Self::TailStream>, Status> {
+        let caller = caller_of(&request);
+        let request_id = caller.request_id.clone();
+        let asked = Tail { start_index: request.into_inner().start_index };
+        let follow = |start: TailStart| -> Self::TailStream {
+            let records = self.service.follow(start);
+            Box::pin(records.map(move |item| {
+                item.map(record).map_err(|error| status(&error, &request_id, None))
+            }))
+        };
+        answer(self.service.call(caller, asked).await, follow)
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<v1::GetCheckpointRequest>,
+    ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
+        let reply = self.service.call(caller_of(&request), GetCheckpoint).await;
+        answer(reply, |(head, verifier_key)| v1::GetCheckpointResponse {
+            checkpoint: String::from_utf8_lossy(&head.checkpoint).into_owned(),
+            log_size: head.size,
+            root_hash: head.root.to_vec(),
+            verifier_key,
+        })
+    }
+
+    async fn verify_log(
+        &self,
+        request: Request<v1::VerifyLogRequest>,
+    ) -> Result<Response<v1::VerifyLogResponse>, Status> {
+        let reply = self.service.call(caller_of(&request), VerifyLog).await;
+        answer(reply, |head| v1::VerifyLogResponse {
+            log_size: head.size,
+            root_hash: head.root.to_vec(),
+            checkpoint: String::from_utf8_lossy(&head.checkpoint).into_owned(),
+        })
+    }
+}
+
+fn query(asked: v1::QueryRequest) -> Result<audit::Query, Error> {
+    let order = match v1::Order::try_from(asked.order) {
+        Ok(v1::Order::Unspecified | v1::Order::NewestFirst) => audit::Order::NewestFirst,
+        Ok(v1::Order::OldestFirst) => audit::Order::OldestFirst,
+        Err(_) => return Err(Error::Malformed("order is none that there is".to_owned())),
+    };
+    Ok(audit::Query {
+        start_time: asked.start_time.map(time).transpose()?,
+        end_time: asked.end_time.map(time).transpose()?,
+        key: given(asked.key_id),
+        principal: given(asked.principal),
+        operation: given(asked.operation),
+        outcome: given(asked.outcome),
+        error_code: given(asked.error_code),
+        context: asked.encryption_context.into_iter().collect(),
+        request_id: given(asked.request_id),
+        start_index: asked.start_index,
+        end_index: asked.end_index,
+        order,
+        limit: limit(asked.limit),
+        page_token: given(asked.page_token),
+    })
+}
+
+fn time(stamp: Timestamp) -> Result<DateTime<Utc>, Error> {
+    let nanos = u32::try_from(stamp.nanos).ok();
+    nanos
+        .and_then(|nanos| DateTime::from_timestamp(stamp.seconds, nanos))
+        .ok_or_else(|| Error::Malformed("a time is out of range".to_owned()))
+}
+
+fn record(record: audit::Record) -> v1::Record {
+    let audit::Record { index, event, bytes } = record;
+    v1::Record {
+        index,
+        entry: bytes,
+        time: Some(timestamp(event.time)),
+        request_id: event.request_id,
+        operation: event.operation,
+        principal: event.principal,
+        outcome: event.outcome.as_str().to_owned(),
+        error_code: event.error_code.unwrap_or_default(),
+        key_id: event.key.unwrap_or_default(),
+        encryption_context: event.context.into_iter().collect(),
+    }
+}

@@ -1,0 +1,272 @@
+//! `strongroom.v1.DataKeys`: one translation each way an operation.
+//!
+//! A plaintext leaves its wiping type here, in the message that is about to be written to the
+//! caller's connection; the encoder's buffers are not wiped (SECURITY.md, "Memory").
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::answer::answer;
+use super::caller::caller_of;
+use super::given;
+use crate::crypto::Plaintext;
+use crate::kms;
+use crate::proto::v1;
+use crate::proto::v1::data_keys_server::DataKeys;
+use crate::service::Service;
+
+/// The `DataKeys` service.
+pub(super) struct Door {
+    service: Arc<Service>,
+}
+
+impl Door {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self { service }
+    }
+}
+
+#[tonic::async_trait]
+impl DataKeys for Door {
+    async fn generate_data_key(
+        &self,
+        request: Request<v1::GenerateDataKeyRequest>,
+    ) -> Result<Response<v1::GenerateDataKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::GenerateDataKey {
+                    key_id: asked.key_id,
+                    key_spec: given(asked.key_spec),
+                    number_of_bytes: asked.number_of_bytes,
+                    encryption_context: context(asked.encryption_context),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::GenerateDataKeyResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            plaintext: bytes(done.plaintext),
+            ciphertext_blob: done.ciphertext_blob,
+        })
+    }
+
+    async fn generate_data_key_without_plaintext(
+        &self,
+        request: Request<v1::GenerateDataKeyWithoutPlaintextRequest>,
+    ) -> Result<Response<v1::GenerateDataKeyWithoutPlaintextResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::GenerateDataKeyWithoutPlaintext {
+                    key_id: asked.key_id,
+                    key_spec: given(asked.key_spec),
+                    number_of_bytes: asked.number_of_bytes,
+                    encryption_context: context(asked.encryption_context),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::GenerateDataKeyWithoutPlaintextResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            ciphertext_blob: done.ciphertext_blob,
+        })
+    }
+
+    async fn wrap_data_key(
+        &self,
+        request: Request<v1::WrapDataKeyRequest>,
+    ) -> Result<Response<v1::WrapDataKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::WrapDataKey {
+                    key_id: asked.key_id,
+                    plaintext: Some(asked.plaintext.into()),
+                    encryption_context: context(asked.encryption_context),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::WrapDataKeyResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            ciphertext_blob: done.ciphertext_blob,
+        })
+    }
+
+    async fn unwrap_data_key(
+        &self,
+        request: Request<v1::UnwrapDataKeyRequest>,
+    ) -> Result<Response<v1::UnwrapDataKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::UnwrapDataKey {
+                    ciphertext_blob: asked.ciphertext_blob,
+                    encryption_context: context(asked.encryption_context),
+                    key_id: given(asked.key_id),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::UnwrapDataKeyResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            plaintext: bytes(done.plaintext),
+        })
+    }
+
+    async fn rewrap_data_key(
+        &self,
+        request: Request<v1::RewrapDataKeyRequest>,
+    ) -> Result<Response<v1::RewrapDataKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::RewrapDataKey {
+                    ciphertext_blob: asked.ciphertext_blob,
+                    source_encryption_context: context(asked.source_encryption_context),
+                    source_key_id: given(asked.source_key_id),
+                    destination_key_id: given(asked.destination_key_id),
+                    destination_encryption_context: context(asked.destination_encryption_context),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::RewrapDataKeyResponse {
+            ciphertext_blob: done.ciphertext_blob,
+            source_key_id: done.source_key_id,
+            source_key_version: done.source_key_version,
+            key_id: done.key_id,
+            key_version: done.key_version,
+        })
+    }
+
+    async fn encrypt(
+        &self,
+        request: Request<v1::EncryptRequest>,
+    ) -> Result<Response<v1::EncryptResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::Encrypt {
+                    key_id: asked.key_id,
+                    plaintext: Some(asked.plaintext.into()),
+                    encryption_context: context(asked.encryption_context),
+                    encryption_algorithm: given(asked.encryption_algorithm),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::EncryptResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            ciphertext_blob: done.ciphertext_blob,
+            encryption_algorithm: done.encryption_algorithm.to_owned(),
+        })
+    }
+
+    async fn decrypt(
+        &self,
+        request: Request<v1::DecryptRequest>,
+    ) -> Result<Response<v1::DecryptResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::Decrypt {
+                    ciphertext_blob: asked.ciphertext_blob,
+                    encryption_context: context(asked.encryption_context),
+                    key_id: given(asked.key_id),
+                    encryption_algorithm: given(asked.encryption_algorithm),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::DecryptResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            plaintext: bytes(done.plaintext),
+            encryption_algorithm: done.encryption_algorithm.to_owned(),
+        })
+    }
+
+    async fn re_encrypt(
+        &self,
+        request: Request<v1::ReEncryptRequest>,
+    ) -> Result<Response<v1::ReEncryptResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::ReEncrypt {
+                    ciphertext_blob: asked.ciphertext_blob,
+                    source_encryption_context: context(asked.source_encryption_context),
+                    source_key_id: given(asked.source_key_id),
+                    destination_key_id: asked.destination_key_id,
+                    destination_encryption_context: context(asked.destination_encryption_context),
+                    source_encryption_algorithm: given(asked.source_encryption_algorithm),
+                    destination_encryption_algorithm: given(asked.destination_encryption_algorithm),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::ReEncryptResponse {
+            ciphertext_blob: done.ciphertext_blob,
+            source_key_id: done.source_key_id,
+            source_key_version: done.source_key_version,
+            key_id: done.key_id,
+            key_version: done.key_version,
+            source_encryption_algorithm: done.encryption_algorithm.to_owned(),
+            destination_encryption_algorithm: done.encryption_algorithm.to_owned(),
+        })
+    }
+
+    async fn generate_random(
+        &self,
+        request: Request<v1::GenerateRandomRequest>,
+    ) -> Result<Response<v1::GenerateRandomResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(caller, kms::GenerateRandom { number_of_bytes: asked.number_of_bytes })
+            .await;
+        answer(reply, |plaintext| v1::GenerateRandomResponse { plaintext: bytes(plaintext) })
+    }
+}
+
+fn bytes(plaintext: Plaintext) -> Vec<u8> {
+    plaintext.expose().to_vec()
+}
+
+fn context(pairs: HashMap<String, String>) -> kms::EncryptionContext {
+    pairs.into_iter().collect()
+}

@@ -1,0 +1,364 @@
+//! `strongroom.v1.Keys`: one translation each way an operation.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::answer::{answer, timestamp};
+use super::caller::caller_of;
+use super::{given, limit};
+use crate::kms;
+use crate::proto::v1;
+use crate::proto::v1::keys_server::Keys;
+use crate::service::Service;
+
+/// The `Keys` service.
+pub(super) struct Door {
+    service: Arc<Service>,
+}
+
+impl Door {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self { service }
+    }
+}
+
+#[tonic::async_trait]
+impl Keys for Door {
+    async fn create_key(
+        &self,
+        request: Request<v1::CreateKeyRequest>,
+    ) -> Result<Response<v1::CreateKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::CreateKey {
+                    description: asked.description,
+                    key_usage: given(asked.key_usage),
+                    key_spec: given(asked.key_spec),
+                    tags: tags(asked.tags),
+                },
+            )
+            .await;
+        answer(reply, |key| v1::CreateKeyResponse { key_metadata: Some(metadata(key)) })
+    }
+
+    async fn describe_key(
+        &self,
+        request: Request<v1::DescribeKeyRequest>,
+    ) -> Result<Response<v1::DescribeKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::DescribeKey { key_id: asked.key_id, grant_tokens: asked.grant_tokens },
+            )
+            .await;
+        answer(reply, |key| v1::DescribeKeyResponse { key_metadata: Some(metadata(key)) })
+    }
+
+    async fn list_keys(
+        &self,
+        request: Request<v1::ListKeysRequest>,
+    ) -> Result<Response<v1::ListKeysResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(caller, kms::ListKeys { limit: limit(asked.limit), marker: given(asked.marker) })
+            .await;
+        answer(reply, |listed| {
+            let (keys, next_marker, truncated) = page(listed, |entry| v1::KeyListEntry {
+                key_id: entry.key_id,
+                key_arn: entry.key_arn,
+            });
+            v1::ListKeysResponse { keys, next_marker, truncated }
+        })
+    }
+
+    async fn enable_key(
+        &self,
+        request: Request<v1::EnableKeyRequest>,
+    ) -> Result<Response<v1::EnableKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self.service.call(caller, kms::EnableKey { key_id: asked.key_id }).await;
+        answer(reply, |()| v1::EnableKeyResponse {})
+    }
+
+    async fn disable_key(
+        &self,
+        request: Request<v1::DisableKeyRequest>,
+    ) -> Result<Response<v1::DisableKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self.service.call(caller, kms::DisableKey { key_id: asked.key_id }).await;
+        answer(reply, |()| v1::DisableKeyResponse {})
+    }
+
+    async fn schedule_key_deletion(
+        &self,
+        request: Request<v1::ScheduleKeyDeletionRequest>,
+    ) -> Result<Response<v1::ScheduleKeyDeletionResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::ScheduleKeyDeletion {
+                    key_id: asked.key_id,
+                    pending_window_in_days: asked.pending_window_in_days,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::ScheduleKeyDeletionResponse {
+            key_id: done.key_id,
+            deletion_date: Some(timestamp(done.deletion_date)),
+            key_state: done.key_state.as_str().to_owned(),
+            pending_window_in_days: done.pending_window_in_days,
+        })
+    }
+
+    async fn cancel_key_deletion(
+        &self,
+        request: Request<v1::CancelKeyDeletionRequest>,
+    ) -> Result<Response<v1::CancelKeyDeletionResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply =
+            self.service.call(caller, kms::CancelKeyDeletion { key_id: asked.key_id }).await;
+        answer(reply, |done| v1::CancelKeyDeletionResponse { key_id: done.key_id })
+    }
+
+    async fn rotate_key_on_demand(
+        &self,
+        request: Request<v1::RotateKeyOnDemandRequest>,
+    ) -> Result<Response<v1::RotateKeyOnDemandResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply =
+            self.service.call(caller, kms::RotateKeyOnDemand { key_id: asked.key_id }).await;
+        answer(reply, |done| v1::RotateKeyOnDemandResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+        })
+    }
+
+    async fn describe_key_versions(
+        &self,
+        request: Request<v1::DescribeKeyVersionsRequest>,
+    ) -> Result<Response<v1::DescribeKeyVersionsResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::DescribeKeyVersions {
+                    key_id: asked.key_id,
+                    limit: limit(asked.limit),
+                    marker: given(asked.marker),
+                },
+            )
+            .await;
+        answer(reply, |listed| {
+            let (versions, next_marker, truncated) = page(listed, version);
+            v1::DescribeKeyVersionsResponse { versions, next_marker, truncated }
+        })
+    }
+
+    async fn update_key_description(
+        &self,
+        request: Request<v1::UpdateKeyDescriptionRequest>,
+    ) -> Result<Response<v1::UpdateKeyDescriptionResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::UpdateKeyDescription { key_id: asked.key_id, description: asked.description },
+            )
+            .await;
+        answer(reply, |()| v1::UpdateKeyDescriptionResponse {})
+    }
+
+    async fn tag_resource(
+        &self,
+        request: Request<v1::TagResourceRequest>,
+    ) -> Result<Response<v1::TagResourceResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(caller, kms::TagResource { key_id: asked.key_id, tags: tags(asked.tags) })
+            .await;
+        answer(reply, |()| v1::TagResourceResponse {})
+    }
+
+    async fn untag_resource(
+        &self,
+        request: Request<v1::UntagResourceRequest>,
+    ) -> Result<Response<v1::UntagResourceResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(caller, kms::UntagResource { key_id: asked.key_id, tag_keys: asked.tag_keys })
+            .await;
+        answer(reply, |()| v1::UntagResourceResponse {})
+    }
+
+    async fn list_resource_tags(
+        &self,
+        request: Request<v1::ListResourceTagsRequest>,
+    ) -> Result<Response<v1::ListResourceTagsResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::ListResourceTags {
+                    key_id: asked.key_id,
+                    limit: limit(asked.limit),
+                    marker: given(asked.marker),
+                },
+            )
+            .await;
+        answer(reply, |listed| {
+            let (tags, next_marker, truncated) =
+                page(listed, |tag| v1::Tag { tag_key: tag.tag_key, tag_value: tag.tag_value });
+            v1::ListResourceTagsResponse { tags, next_marker, truncated }
+        })
+    }
+
+    async fn create_alias(
+        &self,
+        request: Request<v1::CreateAliasRequest>,
+    ) -> Result<Response<v1::CreateAliasResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::CreateAlias {
+                    alias_name: asked.alias_name,
+                    target_key_id: asked.target_key_id,
+                },
+            )
+            .await;
+        answer(reply, |()| v1::CreateAliasResponse {})
+    }
+
+    async fn update_alias(
+        &self,
+        request: Request<v1::UpdateAliasRequest>,
+    ) -> Result<Response<v1::UpdateAliasResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::UpdateAlias {
+                    alias_name: asked.alias_name,
+                    target_key_id: asked.target_key_id,
+                },
+            )
+            .await;
+        answer(reply, |()| v1::UpdateAliasResponse {})
+    }
+
+    async fn delete_alias(
+        &self,
+        request: Request<v1::DeleteAliasRequest>,
+    ) -> Result<Response<v1::DeleteAliasResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply =
+            self.service.call(caller, kms::DeleteAlias { alias_name: asked.alias_name }).await;
+        answer(reply, |()| v1::DeleteAliasResponse {})
+    }
+
+    async fn list_aliases(
+        &self,
+        request: Request<v1::ListAliasesRequest>,
+    ) -> Result<Response<v1::ListAliasesResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::ListAliases {
+                    key_id: given(asked.key_id),
+                    limit: limit(asked.limit),
+                    marker: given(asked.marker),
+                },
+            )
+            .await;
+        answer(reply, |listed| {
+            let (aliases, next_marker, truncated) = page(listed, alias);
+            v1::ListAliasesResponse { aliases, next_marker, truncated }
+        })
+    }
+}
+
+fn metadata(key: kms::KeyMetadata) -> v1::KeyMetadata {
+    v1::KeyMetadata {
+        aws_account_id: key.account,
+        key_id: key.key_id,
+        arn: key.arn,
+        creation_date: Some(timestamp(key.creation_date)),
+        enabled: key.key_state == kms::KeyState::Enabled,
+        description: key.description,
+        key_usage: "ENCRYPT_DECRYPT".to_owned(),
+        key_state: key.key_state.as_str().to_owned(),
+        deletion_date: key.deletion_date.map(timestamp),
+        origin: "AWS_KMS".to_owned(),
+        key_manager: "CUSTOMER".to_owned(),
+        key_spec: "SYMMETRIC_DEFAULT".to_owned(),
+        encryption_algorithms: vec!["SYMMETRIC_DEFAULT".to_owned()],
+        current_key_version: key.current_key_version,
+        current_key_material_id: key.current_key_material_id,
+    }
+}
+
+fn version(entry: kms::KeyVersionEntry) -> v1::KeyVersion {
+    v1::KeyVersion {
+        key_version: entry.key_version,
+        creation_date: Some(timestamp(entry.creation_date)),
+        key_material_id: entry.key_material_id,
+        current: entry.current,
+    }
+}
+
+fn alias(entry: kms::AliasEntry) -> v1::AliasListEntry {
+    v1::AliasListEntry {
+        alias_name: entry.alias_name,
+        alias_arn: entry.alias_arn,
+        target_key_id: entry.target_key_id,
+        creation_date: Some(timestamp(entry.creation_date)),
+        last_updated_date: Some(timestamp(entry.last_updated_date)),
+    }
+}
+
+fn tags(tags: Vec<v1::Tag>) -> Vec<kms::Tag> {
+    let tag = |tag: v1::Tag| kms::Tag { tag_key: tag.tag_key, tag_value: tag.tag_value };
+    tags.into_iter().map(tag).collect()
+}
+
+/// Entries, next marker, truncated.
+fn page<T, M>(listed: kms::Listed<T>, entry: impl Fn(T) -> M) -> (Vec<M>, String, bool) {
+    let truncated = listed.next_marker.is_some();
+    let entries = listed.entries.into_iter().map(entry).collect();
+    (entries, listed.next_marker.unwrap_or_default(), truncated)
+}

@@ -1,0 +1,58 @@
+//! The record of calls that could not be decoded: an oversized or malformed message, a method that
+//! does not exist. They never reached an operation, and still belong into the trail.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use tonic::{Code, Status};
+
+use super::answer::{LOG_INDEX, status};
+use super::caller::caller;
+use crate::service::{Error, Service};
+
+/// Notices answers that no operation gave.
+#[derive(Clone)]
+pub(super) struct Recorder(Arc<Service>);
+
+impl Recorder {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self(service)
+    }
+}
+
+/// Passes a request on; records it when it came back refused and unrecorded.
+pub(super) async fn record(
+    State(recorder): State<Recorder>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(operation) = request.uri().path().strip_prefix("/strongroom.v1.") else {
+        return next.run(request).await;
+    };
+    let operation = operation.rsplit('/').next().unwrap_or_default();
+    let operation: String =
+        operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+    let who = caller(request.headers(), request.extensions());
+    let response = next.run(request).await;
+    if response.headers().contains_key(LOG_INDEX) {
+        return response;
+    }
+    let Some(refused) = Status::from_header_map(response.headers()) else {
+        return response; // a stream that has begun was recorded by its operation
+    };
+    let error = match refused.code() {
+        Code::Ok => return response,
+        // The service already failed to record this call; trying again would fail the same way.
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => return response,
+        Code::Unimplemented => Error::UnknownOperation,
+        Code::OutOfRange | Code::ResourceExhausted => Error::RequestTooLarge,
+        _ => Error::Malformed(refused.message().to_owned()),
+    };
+    let action = format!("strongroom:{operation}");
+    let reply = recorder.0.refuse(who, &operation, &action, error).await;
+    let Err(error) = reply.result;
+    status(&error, &reply.request_id, reply.log_index).into_http::<Body>()
+}
