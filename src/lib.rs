@@ -16,6 +16,7 @@ pub mod kms;
 pub mod proto;
 #[cfg(feature = "server")]
 pub mod service;
+pub mod sse;
 #[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "server")]
