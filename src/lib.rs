@@ -2,12 +2,21 @@
 //! cryptography and a signed audit trail.
 //!
 //! The floors of the house, from the ground up: [`crypto`] (pure functions on bytes), `store`
-//! (durable bytes and the one commit), then the rooms: [`kms`], [`iam`]. Imports point down only.
+//! (durable bytes and the one commit), the rooms ([`kms`], [`iam`], `audit`), `service` (the walk of
+//! every call), `transport` (the doors), `instance` and `cli`. [`sse`], the companion module, stands
+//! beside them on [`crypto`] alone. Imports point down only; `tests/layering.rs` checks it.
+//!
+//! With default features off the library is [`sse`], the types of [`kms`] and the gRPC client in
+//! [`proto`]: what S3-facing code links, without server, store and web.
 
 #[cfg(feature = "server")]
 pub mod audit;
 #[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
 pub mod clock;
+#[cfg(feature = "server")]
+mod config;
 pub mod crypto;
 pub mod iam;
 #[cfg(feature = "server")]

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::Error;
 use super::operation::Rooms;
-use crate::audit::{self, Leaf, Log, LogSigner};
+use crate::audit::{self, Head, Leaf, Log, LogSigner};
 use crate::clock::Clock;
 use crate::crypto::{Purpose, derive};
 use crate::kms::Directory;
@@ -107,6 +107,26 @@ impl Service {
     /// What operations read.
     pub(super) fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// The newest head of the log.
+    #[must_use]
+    pub fn log_head(&self) -> Arc<Head> {
+        self.rooms.log.head()
+    }
+
+    /// The C2SP verifier string of the log's key.
+    #[must_use]
+    pub fn verifier_key(&self) -> String {
+        self.rooms.log.verifier_key()
+    }
+
+    /// Recomputes the log for the holder of the data directory; not a call, so not recorded.
+    ///
+    /// # Errors
+    /// [`audit::Error::Damaged`], naming the first record that is not what was written.
+    pub fn verify_log(&self, progress: impl FnMut(u64)) -> Result<Head, audit::Error> {
+        self.rooms.log.check_with(progress)
     }
 
     /// Ends what would go on for ever (followers of the trail), so that doors can drain.

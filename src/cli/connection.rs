@@ -1,0 +1,87 @@
+//! The way to a running service.
+
+use clap::Args;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use super::error::Error;
+use crate::proto::v1::audit_client::AuditClient;
+use crate::proto::v1::data_keys_client::DataKeysClient;
+use crate::proto::v1::keys_client::KeysClient;
+
+/// Which service, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct Connection {
+    /// Address of the service
+    #[arg(
+        long,
+        env = "STRONGROOM_ENDPOINT",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4566"
+    )]
+    endpoint: String,
+    /// Access key id; 12 digits are the account
+    #[arg(long, env = "STRONGROOM_ACCESS_KEY_ID", value_name = "ID")]
+    access_key_id: Option<String>,
+    /// Region of keys that are named without one
+    #[arg(long, env = "STRONGROOM_REGION", value_name = "REGION")]
+    region: Option<String>,
+}
+
+/// A channel on which every call says who calls.
+pub(super) type Wire = InterceptedService<Channel, Identity>;
+
+impl Connection {
+    /// Connects at the first call.
+    pub(super) fn open(&self) -> Result<Wire, Error> {
+        let endpoint = Endpoint::from_shared(self.endpoint.clone())
+            .map_err(|_| Error::Endpoint(self.endpoint.clone()))?;
+        let text = |value: &str| {
+            MetadataValue::try_from(value)
+                .map_err(|_| Error::Usage(format!("{value:?} is not printable ASCII")))
+        };
+        let bearer = self.access_key_id.as_deref().map(|id| text(&format!("Bearer {id}")));
+        let region = self.region.as_deref().map(text);
+        let identity = Identity { bearer: bearer.transpose()?, region: region.transpose()? };
+        Ok(InterceptedService::new(endpoint.connect_lazy(), identity))
+    }
+
+    pub(super) fn keys(&self) -> Result<KeysClient<Wire>, Error> {
+        Ok(KeysClient::new(self.open()?))
+    }
+
+    pub(super) fn data_keys(&self) -> Result<DataKeysClient<Wire>, Error> {
+        Ok(DataKeysClient::new(self.open()?))
+    }
+
+    pub(super) fn audit(&self) -> Result<AuditClient<Wire>, Error> {
+        Ok(AuditClient::new(self.open()?).max_decoding_message_size(ANSWER_BYTES))
+    }
+}
+
+/// What every call says of its caller.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Identity {
+    bearer: Option<MetadataValue<Ascii>>,
+    region: Option<MetadataValue<Ascii>>,
+}
+
+impl Interceptor for Identity {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let metadata = request.metadata_mut();
+        if let Some(bearer) = &self.bearer {
+            metadata.insert("authorization", bearer.clone());
+        }
+        if let Some(region) = &self.region {
+            metadata.insert("x-strongroom-region", region.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// Bytes of an answer at the most: a page of 1,000 records of 64 KiB.
+const ANSWER_BYTES: usize = 80 * 1024 * 1024;

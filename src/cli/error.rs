@@ -1,0 +1,123 @@
+//! What went wrong, in words for the person at the terminal, and what to do next.
+
+use std::error::Error as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::{audit, config, instance, service, sse};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The trail does not verify.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+    /// Settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The address of the service is none.
+    #[error("{0:?} is no address of a service; expected something like http://127.0.0.1:4566")]
+    Endpoint(String),
+    /// A file operation failed.
+    #[error("{doing} {path} failed")]
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The service answered, but not as its contract says.
+    #[error("the service's answer is incomplete")]
+    Incomplete,
+    /// An instance in this process refused to start or stop.
+    #[error(transparent)]
+    Instance(#[from] instance::Error),
+    /// An object was not sealed or opened.
+    #[error(transparent)]
+    Object(#[from] sse::Error),
+    /// Standard output is gone.
+    #[error("writing the output failed")]
+    Output(#[from] io::Error),
+    /// Threads cannot be made.
+    #[error("the runtime cannot be started")]
+    Runtime(#[source] io::Error),
+    /// A service in this process refused.
+    #[error(transparent)]
+    Service(#[from] service::Error),
+    /// The service refused.
+    #[error("{}", describe(.0))]
+    Status(#[from] Box<Status>),
+    /// Arguments that fit each alone, not together.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Self::Status(Box::new(status))
+    }
+}
+
+impl Error {
+    pub(super) fn file(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { doing, path, source }
+    }
+
+    /// Writes the error and its causes to standard error.
+    pub(super) fn show(&self) {
+        let mut out = io::stderr().lock();
+        let _ = write!(out, "strongroom: {self}");
+        let mut cause = self.source();
+        // A refusal's message is whole; its source would be the transport's own words.
+        while let Some(error) = cause.filter(|_| !matches!(self, Self::Status(_))) {
+            let _ = write!(out, ": {error}");
+            cause = error.source();
+        }
+        let _ = writeln!(out);
+        if let Some(hint) = self.hint() {
+            let _ = writeln!(out, "{hint}");
+        }
+    }
+
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::Endpoint(_) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        let Self::Status(status) = self else { return None };
+        let reason = status.get_details_error_info().map(|info| info.reason);
+        match (status.code(), reason.as_deref()) {
+            (Code::Unavailable, None) => {
+                Some("Is it running? Start it with `strongroom serve`, or name it with --endpoint.")
+            }
+            (_, Some("NotFoundException")) => {
+                Some("`strongroom key list` and `strongroom alias list` show what there is.")
+            }
+            (_, Some("DisabledException")) => Some("`strongroom key enable KEY` lets it be used."),
+            (_, Some("KMSInvalidStateException")) => {
+                Some("`strongroom key cancel-deletion KEY` takes a scheduled deletion back.")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reason and message, as the service gave them.
+fn describe(status: &Status) -> String {
+    match status.get_details_error_info() {
+        Some(info) => format!("{}: {}", info.reason, status.message()),
+        None if status.code() == Code::Unavailable => "the service cannot be reached".to_owned(),
+        None => format!("{}: {}", status.code(), status.message()),
+    }
+}

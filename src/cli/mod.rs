@@ -1,0 +1,140 @@
+//! The command line. One file a command; each is a client of the service like any other.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `serve.rs` | the service in the foreground |
+//! | `demo.rs` | the main job, shown |
+//! | `key.rs`, `alias.rs` | keys and their names |
+//! | `object.rs` | `seal` and `open` |
+//! | `audit.rs` | the trail |
+//! | `connection.rs` | the way to a running service |
+//! | `output.rs` | tables for people, JSON for scripts |
+//! | `error.rs` | what went wrong, and what to do |
+
+mod alias;
+mod audit;
+mod connection;
+mod demo;
+mod error;
+mod key;
+mod object;
+mod output;
+mod serve;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use tracing_subscriber::EnvFilter;
+
+use self::error::Error;
+use crate::config;
+
+/// A key management service for local use: AWS KMS's behaviour, real cryptography, a signed trail.
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service until it is told to stop
+    Serve(serve::Serve),
+    /// Show the main job on a real file, in a temporary store
+    Demo(demo::Demo),
+    /// Create, list and change keys
+    Key(key::Key),
+    /// Name keys
+    Alias(alias::Alias),
+    /// Seal a file with a new data key
+    Seal(object::Seal),
+    /// Open a sealed file
+    Open(object::Open),
+    /// Read, follow and verify the audit trail
+    Audit(audit::Audit),
+    /// Print a completion script
+    #[command(
+        after_help = "Example: strongroom completions bash > /etc/bash_completion.d/strongroom"
+    )]
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  strongroom demo
+  strongroom serve --ephemeral
+  strongroom key create --alias alias/app --output json
+  strongroom seal report.pdf -o report.pdf.sealed --key alias/app
+  strongroom audit query --operation GenerateDataKey";
+
+/// Runs the command line of this process: exit code 0 done, 1 refused or failed, 2 wrong usage.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::new(config::log_filter());
+    tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).init();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.show();
+            error.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Error> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Demo(demo) => demo.run().await,
+            Command::Key(key) => key.run().await,
+            Command::Alias(alias) => alias.run().await,
+            Command::Seal(seal) => seal.run().await,
+            Command::Open(open) => open.run().await,
+            Command::Audit(audit) => audit.run().await,
+            Command::Completions { shell } => {
+                clap_complete::generate(
+                    shell,
+                    &mut Cli::command(),
+                    "strongroom",
+                    &mut io::stdout(),
+                );
+                Ok(())
+            }
+        }
+    });
+    runtime.shutdown_background();
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_spellings_that_scripts_rely_on_are_read() {
+        for line in [
+            "strongroom key create --alias alias/x --output json",
+            "strongroom audit verify --data-dir DIR",
+            "strongroom audit key",
+            "strongroom serve --listen 127.0.0.1:0 --ephemeral",
+            "strongroom seal FILE -o OUT --key alias/x --context a=b --context c=d",
+            "strongroom open IN -o OUT",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! `strongroom seal` and `strongroom open`: the companion module on files.
+//!
+//! A file is envelope ‖ body. It can be renamed, so its name is not bound: bucket and object name
+//! are empty.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tempfile::NamedTempFile;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
+use tonic::codegen::{Body, Bytes, StdError};
+
+use super::connection::Connection;
+use super::error::Error;
+use super::output::Output;
+use crate::crypto::SecretKey;
+use crate::proto::v1;
+use crate::proto::v1::data_keys_client::DataKeysClient;
+use crate::sse::{self, Envelope, ObjectName};
+
+/// Seal a file with a new data key
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: strongroom seal report.pdf -o report.pdf.sealed --key alias/app --context case=7")]
+pub(super) struct Seal {
+    /// What to seal
+    file: PathBuf,
+    /// Where to put the sealed file
+    #[arg(short, long, value_name = "OUT")]
+    out: PathBuf,
+    /// Key id, key ARN, alias or alias ARN
+    #[arg(long)]
+    key: String,
+    /// Encryption context; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    context: Vec<(String, String)>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Open a sealed file
+#[derive(Debug, Args)]
+#[command(after_help = "Example: strongroom open report.pdf.sealed -o report.pdf")]
+pub(super) struct Open {
+    /// What to open
+    file: PathBuf,
+    /// Where to put the plaintext
+    #[arg(short, long, value_name = "OUT")]
+    out: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Seal {
+    pub(super) async fn run(self) -> Result<(), Error> {
+        let context = self.context.into_iter().collect();
+        let mut client = self.connection.data_keys()?;
+        let done = seal_file(&mut client, &self.file, &self.out, &self.key, &context).await?;
+        self.output.one(&json!({
+            "sealed": self.out,
+            "bytes": done.bytes,
+            "key_id": done.key_id,
+        }))
+    }
+}
+
+impl Open {
+    pub(super) async fn run(self) -> Result<(), Error> {
+        let mut client = self.connection.data_keys()?;
+        let done = open_file(&mut client, &self.file, &self.out).await?;
+        self.output.one(&json!({
+            "opened": self.out,
+            "bytes": done.bytes,
+            "key_id": done.key_id,
+        }))
+    }
+}
+
+/// What was done to a file.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// Bytes of plaintext.
+    pub(super) bytes: u64,
+    /// ARN of the key.
+    pub(super) key_id: String,
+}
+
+/// Seals `from` into `to` with a data key that the service generates.
+pub(super) async fn seal_file<T>(
+    client: &mut DataKeysClient<T>,
+    from: &Path,
+    to: &Path,
+    key: &str,
+    context: &BTreeMap<String, String>,
+) -> Result<Done, Error>
+where
+    T: tonic::client::GrpcService<tonic::body::Body>,
+    T::Error: Into<StdError>,
+    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
+{
+    let reader = File::open(from).await.map_err(Error::file("opening", from))?;
+    let length = reader.metadata().await.map_err(Error::file("reading", from))?.len();
+    let request = v1::GenerateDataKeyRequest {
+        key_id: key.to_owned(),
+        key_spec: "AES_256".to_owned(),
+        encryption_context: context.clone().into_iter().collect(),
+        ..Default::default()
+    };
+    let made = client.generate_data_key(request).await?.into_inner();
+    let data_key = secret(made.plaintext)?;
+    let (envelope, object_key) =
+        Envelope::seal(&data_key, &made.ciphertext_blob, &a_file(), context)?;
+    let (target, file) = beside(to)?;
+    let mut writer = BufWriter::with_capacity(FILE_BUFFER, file);
+    writer.write_all(&envelope.encode()?).await.map_err(Error::file("writing", to))?;
+    let bar = progress(length, "sealing");
+    let bytes =
+        sse::seal_stream(reader, &mut writer, &object_key.part(1)?, |done| bar.set_position(done))
+            .await?;
+    bar.finish_and_clear();
+    keep(target, writer, to).await?;
+    Ok(Done { bytes, key_id: made.key_id })
+}
+
+/// Opens `from` into `to`, which appears only when all of it was authenticated.
+pub(super) async fn open_file<T>(
+    client: &mut DataKeysClient<T>,
+    from: &Path,
+    to: &Path,
+) -> Result<Done, Error>
+where
+    T: tonic::client::GrpcService<tonic::body::Body>,
+    T::Error: Into<StdError>,
+    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
+{
+    let mut reader = File::open(from).await.map_err(Error::file("opening", from))?;
+    let length = reader.metadata().await.map_err(Error::file("reading", from))?.len();
+    let mut head = Vec::new();
+    let most = u64::try_from(Envelope::MAX_LEN).unwrap_or(u64::MAX);
+    (&mut reader).take(most).read_to_end(&mut head).await.map_err(Error::file("reading", from))?;
+    let (envelope, start) = Envelope::parse(&head)?;
+    let start = std::io::SeekFrom::Start(u64::try_from(start).unwrap_or(u64::MAX));
+    reader.seek(start).await.map_err(Error::file("reading", from))?;
+    let request = v1::UnwrapDataKeyRequest {
+        ciphertext_blob: envelope.wrapped_data_key().to_vec(),
+        encryption_context: envelope.context().clone().into_iter().collect(),
+        ..Default::default()
+    };
+    let unwrapped = client.unwrap_data_key(request).await?.into_inner();
+    let object_key = envelope.open(&secret(unwrapped.plaintext)?, &a_file())?;
+    let (target, file) = beside(to)?;
+    let mut writer = BufWriter::with_capacity(FILE_BUFFER, file);
+    let bar = progress(length, "opening");
+    let bytes =
+        sse::open_stream(reader, &mut writer, &object_key.part(1)?, |done| bar.set_position(done))
+            .await?;
+    bar.finish_and_clear();
+    keep(target, writer, to).await?;
+    Ok(Done { bytes, key_id: unwrapped.key_id })
+}
+
+/// `NAME=VALUE`
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+const FILE_BUFFER: usize = 256 * 1024;
+
+const fn a_file() -> ObjectName {
+    ObjectName { bucket: String::new(), name: String::new() }
+}
+
+/// The data key out of a message, whose copy is wiped.
+fn secret(bytes: Vec<u8>) -> Result<SecretKey, Error> {
+    let bytes = zeroize::Zeroizing::new(bytes);
+    Ok(SecretKey::from_slice(&bytes).map_err(sse::Error::from)?)
+}
+
+/// A file in the target's folder that takes its place when it is whole.
+fn beside(to: &Path) -> Result<(NamedTempFile, File), Error> {
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let target =
+        NamedTempFile::new_in(folder).map_err(Error::file("creating a file in", folder))?;
+    let file = target.reopen().map_err(Error::file("opening", to))?;
+    Ok((target, File::from_std(file)))
+}
+
+async fn keep(target: NamedTempFile, writer: BufWriter<File>, to: &Path) -> Result<(), Error> {
+    let file = writer.into_inner();
+    file.sync_all().await.map_err(Error::file("writing", to))?;
+    target.persist(to).map_err(|error| Error::file("writing", to)(error.error))?;
+    Ok(())
+}
+
+/// Drawn only when standard error is a terminal.
+fn progress(length: u64, verb: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(length).with_message(verb);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

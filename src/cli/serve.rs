@@ -1,0 +1,76 @@
+//! `strongroom serve`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::error::Error;
+use super::output::say;
+use crate::config;
+use crate::instance::{Strongroom, bind};
+
+/// Run the service until it is told to stop (SIGINT or SIGTERM)
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  strongroom serve                                  data in ./strongroom-data
+  strongroom serve --ephemeral --listen 127.0.0.1:0 nothing outlives the process
+  STRONGROOM_ROOT_KEY=$(openssl rand -hex 32) strongroom serve --data-dir /srv/keys")]
+pub(super) struct Serve {
+    /// Address; port 0 picks one [default: 127.0.0.1:4566]
+    #[arg(long, env = "STRONGROOM_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where keys and trail are kept [default: ./strongroom-data]
+    #[arg(long, env = "STRONGROOM_DATA_DIR", value_name = "DIR", conflicts_with = "ephemeral")]
+    data_dir: Option<PathBuf>,
+    /// Keep everything in a temporary directory that goes with the process
+    #[arg(long)]
+    ephemeral: bool,
+    /// File with the root key, 32 bytes in hex or base64 (or set STRONGROOM_ROOT_KEY) [default:
+    /// root.key in the data directory, made at first start]
+    #[arg(long, env = "STRONGROOM_ROOT_KEY_FILE", value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
+    /// TOML with `listen`, `data_dir` and `root_key_file`
+    #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), Error> {
+        let file = config::read(self.config.as_deref())?;
+        let listen = self.listen.or(file.listen).unwrap_or_else(|| ([127, 0, 0, 1], 4566).into());
+        let listen = config::check_listen(listen)?;
+        let mut builder = Strongroom::builder();
+        if self.ephemeral {
+            builder = builder.ephemeral();
+        } else {
+            let data_dir = self.data_dir.or(file.data_dir);
+            builder = builder.data_dir(data_dir.unwrap_or_else(|| "strongroom-data".into()));
+        }
+        let key_file = self.root_key_file.or(file.root_key_file);
+        if let Some((text, from)) = config::root_key(key_file.as_deref())? {
+            builder = builder.root_key(text, from);
+        }
+        let room = builder.build()?;
+        let listener = bind(listen).await?;
+        let address = listener.local_addr()?;
+        let serving = room.serve_until(listener, told_to_stop()?)?;
+        say(&format!("strongroom ready on http://{address}"))?;
+        serving.await;
+        Ok(room.close()?)
+    }
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,141 @@
+//! Settings of the service: flags, then `STRONGROOM_*` variables, then the configuration file.
+//!
+//! The only place that reads the environment (clap reads variables that stand for flags).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// A configuration file: TOML with these members, all optional.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    /// `127.0.0.1:4566`
+    pub(crate) listen: Option<SocketAddr>,
+    /// `./strongroom-data`
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the root key is, if not in the data directory.
+    pub(crate) root_key_file: Option<PathBuf>,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// The file cannot be read.
+    #[error("the file {path} cannot be read")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no configuration.
+    #[error("the configuration file {path} is not one:\n{reason}")]
+    Parse {
+        /// Which.
+        path: PathBuf,
+        /// Line, column and what was expected.
+        reason: String,
+    },
+    /// Others could reach the service, and nobody would be asked who they are.
+    #[error(
+        "{0} is not a loopback address: without credentials anyone who reaches it has every key; \
+         listen on 127.0.0.1 or [::1]"
+    )]
+    NotLoopback(SocketAddr),
+    /// A variable is set to bytes that are no text.
+    #[error("the variable {0} is not text")]
+    Variable(&'static str),
+}
+
+/// Reads a configuration file, if one is named.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::Parse`].
+pub(crate) fn read(path: Option<&Path>) -> Result<File, Error> {
+    let Some(path) = path else { return Ok(File::default()) };
+    let text = read_text(path)?;
+    toml::from_str(&text).map_err(|error| Error::Parse {
+        path: path.to_owned(),
+        reason: error.to_string().trim_end().to_owned(),
+    })
+}
+
+/// The root key's text and where it came from: the variable, or a file. The data directory's own
+/// is read by the store.
+///
+/// # Errors
+/// [`Error::Variable`], [`Error::Read`].
+pub(crate) fn root_key(file: Option<&Path>) -> Result<Option<(String, String)>, Error> {
+    if let Some(text) = variable(ROOT_KEY)? {
+        return Ok(Some((text, ROOT_KEY.to_owned())));
+    }
+    let Some(path) = file else { return Ok(None) };
+    Ok(Some((read_text(path)?.trim().to_owned(), path.display().to_string())))
+}
+
+/// What is logged: the variable `STRONGROOM_LOG`, as `tracing` directives.
+pub(crate) fn log_filter() -> String {
+    variable("STRONGROOM_LOG").ok().flatten().unwrap_or_else(|| "warn".to_owned())
+}
+
+/// Refuses an address that others can reach.
+///
+/// # Errors
+/// [`Error::NotLoopback`]
+pub(crate) fn check_listen(address: SocketAddr) -> Result<SocketAddr, Error> {
+    if address.ip().is_loopback() { Ok(address) } else { Err(Error::NotLoopback(address)) }
+}
+
+const ROOT_KEY: &str = "STRONGROOM_ROOT_KEY";
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+fn variable(name: &'static str) -> Result<Option<String>, Error> {
+    match std::env::var(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::Variable(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_an_unknown_or_wrong_member_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("strongroom.toml");
+        let refused = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read(Some(&path)).unwrap_err().to_string()
+        };
+        assert!(refused("listne = \"127.0.0.1:1\"").contains("listne"));
+        assert!(refused("listen = 5").contains("line 1"));
+        assert!(refused("listen = ").contains("line 1"));
+        std::fs::write(&path, "listen = \"127.0.0.1:1\"").unwrap();
+        assert_eq!(read(Some(&path)).unwrap().listen, Some(([127, 0, 0, 1], 1).into()));
+        assert!(matches!(read(Some(folder.path())), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn only_loopback_is_listened_on() {
+        for (address, fits) in [
+            ("127.0.0.1:0", true),
+            ("127.8.8.8:1", true),
+            ("[::1]:1", true),
+            ("0.0.0.0:1", false),
+            ("192.168.0.1:1", false),
+            ("[::]:1", false),
+        ] {
+            assert_eq!(check_listen(address.parse().unwrap()).is_ok(), fits, "{address}");
+        }
+    }
+}
