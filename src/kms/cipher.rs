@@ -117,7 +117,6 @@ pub(super) fn open(
     context: &EncryptionContext,
     insisted: Option<&str>,
 ) -> Result<Done<DecryptOutput>, Error> {
-    check_blob(bytes)?;
     let context = context::encode(context)?;
     let found = directory.find_by_blob(call, bytes)?;
     if let Some(reference) = insisted
@@ -198,14 +197,6 @@ pub(super) fn bounded(plaintext: Option<&Plaintext>, greatest: usize) -> Result<
         return Err(Error::length("plaintext", &constraint));
     }
     Ok(bytes)
-}
-
-fn check_blob(bytes: &[u8]) -> Result<(), Error> {
-    if bytes.is_empty() || bytes.len() > blob::MAX_LEN {
-        let constraint = "Member must have length between 1 and 6144, inclusive";
-        return Err(Error::length("ciphertextBlob", constraint));
-    }
-    Ok(())
 }
 
 fn check_algorithm(algorithm: Option<&str>) -> Result<(), Error> {

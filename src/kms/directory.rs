@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 
-use super::blob::CiphertextBlob;
+use super::blob::{self, CiphertextBlob};
 use super::id::{AliasName, KeyId, KeyReference};
 use super::key::{Alias, Key, key_row, parse_material_row};
 use super::{Error, Scope};
@@ -202,8 +202,13 @@ impl Directory {
     /// The key that a blob names, if it lives in the caller's region.
     ///
     /// # Errors
-    /// [`Error::InvalidCiphertext`], whatever the reason.
+    /// [`Error::Validation`] for a length that none has, [`Error::InvalidCiphertext`] otherwise,
+    /// whatever the reason.
     pub fn find_by_blob(&self, call: &Call<'_>, blob: &[u8]) -> Result<Found, Error> {
+        if blob.is_empty() || blob.len() > blob::MAX_LEN {
+            let constraint = "Member must have length between 1 and 6144, inclusive";
+            return Err(Error::length("ciphertextBlob", constraint));
+        }
         let blob = CiphertextBlob::parse(blob)?;
         let entry = self.memory.read().live(blob.key, call.now).ok_or(Error::InvalidCiphertext)?;
         if entry.key.scope.region() != call.scope.region() {

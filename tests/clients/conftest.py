@@ -1,0 +1,51 @@
+"""One server for all tests, started from the binary that STRONGROOM_BINARY names."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from client import Client
+
+BINARY = os.environ.get("STRONGROOM_BINARY", "target/debug/strongroom")
+
+
+class Server:
+    """A running `strongroom serve`."""
+
+    def __init__(self, *arguments, env=None):
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--listen", "127.0.0.1:0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+        line = self.process.stdout.readline()
+        ready = re.fullmatch(r"strongroom ready on http://(127\.0\.0\.1:\d+)\n", line)
+        if not ready:
+            self.process.wait(10)
+            raise RuntimeError(line + self.process.stderr.read())
+        self.address = ready[1]
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(15)
+
+
+@pytest.fixture(scope="session")
+def server():
+    server = Server("--ephemeral")
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def client(server):
+    return Client(server.address)
+
+
+@pytest.fixture
+def key(client):
+    return client.call("Keys.CreateKey").key_metadata.key_id
