@@ -1,5 +1,7 @@
 //! Imports point down: which module may use which, checked in the sources.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

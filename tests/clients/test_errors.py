@@ -154,7 +154,7 @@ def test_values_out_of_range(client, key, name, fields):
 def test_empty_requests(client):
     for name in ("Keys.DescribeKey", "DataKeys.GenerateDataKey", "DataKeys.Decrypt"):
         refused(client, "ValidationException", INVALID, name)
-    refused(client, "InvalidAliasNameException", INVALID, "Keys.CreateAlias")
+    refused(client, "ValidationException", INVALID, "Keys.CreateAlias")
 
 
 def test_pages_of_another_list(client, key):

@@ -1,0 +1,147 @@
+//! The service without a wire: many instances, time moved by hand, deadlines, many callers.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use strongroom::Strongroom;
+use strongroom::audit::Query as Conditions;
+use strongroom::clock::Clock;
+use strongroom::kms::{
+    CreateAlias, CreateKey, DescribeKey, GenerateDataKey, ListResourceTags, RotateKeyOnDemand,
+    ScheduleKeyDeletion, Tag, TagResource, UpdateAlias,
+};
+use strongroom::proto::v1::keys_client::KeysClient;
+use strongroom::service::{Caller, Query};
+use tokio::time::Instant;
+
+use crate::server::runtime;
+
+fn room() -> Strongroom {
+    Strongroom::builder().ephemeral().build().unwrap()
+}
+
+fn data_key(key_id: &str) -> GenerateDataKey {
+    let key_spec = Some("AES_256".to_owned());
+    GenerateDataKey { key_id: key_id.to_owned(), key_spec, ..Default::default() }
+}
+
+#[test]
+fn many_instances_live_side_by_side() {
+    runtime().block_on(async {
+        let rooms: Vec<_> = (0..20).map(|_| room()).collect();
+        let mut keys = BTreeSet::new();
+        for room in &rooms {
+            keys.insert(room.call(CreateKey::default()).await.unwrap().key_id);
+        }
+        for room in &rooms {
+            let found = room.call(strongroom::kms::ListKeys::default()).await.unwrap();
+            assert_eq!(found.entries.len(), 1);
+            assert!(keys.remove(&found.entries[0].key_id));
+        }
+        rooms.into_iter().for_each(|room| room.close().unwrap());
+    });
+}
+
+#[test]
+fn a_key_is_removed_when_its_time_has_come_and_the_trail_says_so() {
+    runtime().block_on(async {
+        let clock = Clock::manual(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+        let room = Strongroom::builder().ephemeral().clock(clock.clone()).build().unwrap();
+        let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
+        let pending_window_in_days = Some(7);
+        let request = ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days };
+        room.call(request).await.unwrap();
+        assert_eq!(room.service().sweep().await, 0);
+        clock.advance(TimeDelta::days(7));
+        assert_eq!(room.service().sweep().await, 1);
+        assert_eq!(room.service().sweep().await, 0);
+        let asked = Conditions { operation: Some("DeleteKey".to_owned()), ..Default::default() };
+        let found = room.call(Query(asked)).await.unwrap().records;
+        assert_eq!(found.len(), 1);
+        assert!(found[0].event.key.as_ref().unwrap().ends_with(&key_id));
+        assert_eq!(found[0].event.principal, "strongroom.internal");
+        room.close().unwrap();
+    });
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_a_recorded_refusal() {
+    runtime().block_on(async {
+        let room = room();
+        let mut caller = Caller::in_process();
+        caller.deadline = Some(Instant::now() - Duration::from_millis(1));
+        let reply = room.service().call(caller, CreateKey::default()).await;
+        assert_eq!(reply.result.unwrap_err().code(), "DependencyTimeoutException");
+        let found = room.call(strongroom::kms::ListKeys::default()).await.unwrap();
+        assert!(found.entries.is_empty(), "nothing was done");
+        room.close().unwrap();
+    });
+}
+
+#[test]
+fn changes_that_meet_are_all_made_one_after_the_other() {
+    runtime().block_on(async {
+        let room = Arc::new(room());
+        let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
+        let tasks: Vec<_> = (0..20)
+            .map(|number| {
+                let (room, key_id) = (Arc::clone(&room), key_id.clone());
+                tokio::spawn(async move {
+                    let tag_key = format!("tag-{number}");
+                    let tags = vec![Tag { tag_key, tag_value: String::new() }];
+                    room.call(TagResource { key_id: key_id.clone(), tags }).await.unwrap();
+                    room.call(RotateKeyOnDemand { key_id }).await.unwrap().key_version
+                })
+            })
+            .collect();
+        let mut versions = BTreeSet::new();
+        for task in tasks {
+            versions.insert(task.await.unwrap());
+        }
+        assert_eq!(versions, (2..=21).collect(), "no version was given twice");
+        let tags = ListResourceTags { key_id: key_id.clone(), ..Default::default() };
+        assert_eq!(room.call(tags).await.unwrap().entries.len(), 20, "no tag was lost");
+        room.service().verify_log(|_| ()).unwrap();
+    });
+}
+
+#[test]
+fn an_alias_that_moves_is_followed_at_once() {
+    runtime().block_on(async {
+        let room = room();
+        let one = room.call(CreateKey::default()).await.unwrap();
+        let two = room.call(CreateKey::default()).await.unwrap();
+        let alias_name = "alias/moving".to_owned();
+        let target_key_id = one.key_id;
+        room.call(CreateAlias { alias_name: alias_name.clone(), target_key_id }).await.unwrap();
+        assert_eq!(room.call(data_key(&alias_name)).await.unwrap().key_id, one.arn);
+        let target_key_id = two.key_id;
+        room.call(UpdateAlias { alias_name: alias_name.clone(), target_key_id }).await.unwrap();
+        assert_eq!(room.call(data_key(&alias_name)).await.unwrap().key_id, two.arn);
+        room.close().unwrap();
+    });
+}
+
+#[test]
+fn one_service_answers_in_process_and_on_a_socket() {
+    runtime().block_on(async {
+        let room = room();
+        let serving = room.serve(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let mut near = KeysClient::new(room.channel().unwrap());
+        let made = near.create_key(strongroom::proto::v1::CreateKeyRequest::default()).await;
+        let key_id = made.unwrap().into_inner().key_metadata.unwrap().key_id;
+        let address = format!("http://{}", serving.address());
+        let mut far = KeysClient::connect(address).await.unwrap();
+        let request = strongroom::proto::v1::DescribeKeyRequest {
+            key_id: key_id.clone(),
+            ..Default::default()
+        };
+        far.describe_key(request).await.unwrap();
+        serving.stop().await;
+        let request = DescribeKey { key_id, ..Default::default() };
+        room.call(request).await.unwrap();
+        room.close().unwrap();
+    });
+}

@@ -1,0 +1,14 @@
+//! One binary, a module per capability.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
+mod command_line;
+mod crash;
+mod damage;
+mod in_process;
+mod server;
+mod store;
