@@ -7,6 +7,7 @@
 )]
 
 mod command_line;
+mod corpus;
 mod crash;
 mod damage;
 mod in_process;

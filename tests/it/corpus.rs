@@ -1,0 +1,66 @@
+//! The fuzzers' corpora on stable Rust: what each parser says of each file, by kind.
+
+use std::fs;
+use std::path::Path;
+
+use strongroom::audit::{Checkpoint, Event};
+use strongroom::crypto::SecretKey;
+use strongroom::kms::blob::CiphertextBlob;
+use strongroom::kms::id::KeyReference;
+use strongroom::sse::{ObjectName, open_bytes};
+
+/// Replays a corpus; returns the names of the files that were accepted.
+fn accepted(target: &str, accepts: impl Fn(&[u8]) -> bool) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut found = Vec::new();
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        count += 1;
+        if accepts(&fs::read(&path).unwrap()) {
+            found.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    assert!(count >= 5, "the corpus of {target} is missing");
+    found.sort();
+    found
+}
+
+#[test]
+fn blobs() {
+    let key = SecretKey::from_bytes([7; 32]);
+    let context = "00010000000770757270 6f73650000000474657374".replace(' ', "");
+    let context = hex::decode(context).unwrap();
+    let opens = |bytes: &[u8]| {
+        CiphertextBlob::parse(bytes).is_ok_and(|blob| blob.open(&key, &context).is_ok())
+    };
+    assert_eq!(accepted("blob", opens), ["whole"]);
+}
+
+#[test]
+fn objects() {
+    let name = ObjectName { bucket: "bucket".to_owned(), name: "a/b".to_owned() };
+    let opens = |bytes: &[u8]| open_bytes(&SecretKey::from_bytes([7; 32]), &name, bytes).is_ok();
+    assert_eq!(accepted("object", opens), ["whole"]);
+}
+
+/// `two-signatures` repeats a good one, which a signed note may.
+#[test]
+fn notes() {
+    let key = include_str!("../vectors/note/verifier").trim();
+    let opens = |bytes: &[u8]| Checkpoint::open(bytes, key).is_ok();
+    assert_eq!(accepted("note", opens), ["two-signatures", "whole"]);
+}
+
+#[test]
+fn events() {
+    assert_eq!(accepted("event", |bytes| Event::decode(bytes).is_ok()), ["whole"]);
+}
+
+#[test]
+fn key_references() {
+    let parses = |bytes: &[u8]| {
+        std::str::from_utf8(bytes).is_ok_and(|text| KeyReference::parse(text).is_ok())
+    };
+    assert_eq!(accepted("key_reference", parses), ["alias", "alias-arn", "arn", "id"]);
+}
