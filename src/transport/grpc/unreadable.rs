@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::Extensions;
 use tonic::{Code, Status};
 
 use super::answer::{LOG_INDEX, status};
 use super::caller::caller;
 use crate::service::{Error, Service};
+use crate::transport::listener::Peer;
 
 /// Notices answers that no operation gave.
 #[derive(Clone)]
@@ -35,7 +37,7 @@ pub(super) async fn record(
     let operation = operation.rsplit('/').next().unwrap_or_default();
     let operation: String =
         operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-    let who = caller(request.headers(), request.extensions());
+    let (headers, peer) = (request.headers().clone(), request.extensions().get().cloned());
     let response = next.run(request).await;
     if response.headers().contains_key(LOG_INDEX) {
         return response;
@@ -51,6 +53,11 @@ pub(super) async fn record(
         Code::OutOfRange | Code::ResourceExhausted => Error::RequestTooLarge,
         _ => Error::Malformed(refused.message().to_owned()),
     };
+    let mut extensions = Extensions::new();
+    if let Some(peer) = peer {
+        extensions.insert::<ConnectInfo<Peer>>(peer);
+    }
+    let who = caller(&headers, &extensions);
     let action = format!("strongroom:{operation}");
     let reply = recorder.0.refuse(who, &operation, &action, error).await;
     let Err(error) = reply.result;
