@@ -97,7 +97,7 @@ const fn registered<O: Operation>() -> Registered {
     Registered { name: O::NAME, action: O::ACTION, read_only: O::READ_ONLY }
 }
 
-/// The trail is the account's own.
+/// Every account's root may read the whole trail: it is one log, and verifying needs all of it.
 #[expect(clippy::unnecessary_wraps, reason = "what the register's targets give")]
 fn trail(action: &'static str) -> Result<Vec<Target>, Error> {
     Ok(vec![(action, Resource::Account)])
