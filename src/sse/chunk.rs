@@ -29,10 +29,13 @@ impl ChunkCipher {
     /// Seals a full chunk that others follow, in place, and appends its tag.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when it is not full.
+    /// [`Error::TooLarge`] when it is not full, or no chunk can follow it.
     pub fn seal(&self, index: u64, chunk: &mut Vec<u8>) -> Result<(), Error> {
         if chunk.len() != CHUNK_LEN {
             return Err(Error::TooLarge("a chunk that others follow has 65,536 bytes"));
+        }
+        if index >= CHUNKS - 1 {
+            return Err(Error::TooLarge("a body has at most 2^32 chunks"));
         }
         self.seal_as(&nonce(index, false), &[], chunk)
     }
@@ -53,7 +56,7 @@ impl ChunkCipher {
     /// # Errors
     /// [`Error::Open`], whatever the reason; what `chunk` then holds is not to be used.
     pub fn open<'a>(&self, index: u64, chunk: &'a mut [u8]) -> Result<&'a mut [u8], Error> {
-        if chunk.len() != SEALED_CHUNK_LEN {
+        if chunk.len() != SEALED_CHUNK_LEN || index >= CHUNKS - 1 {
             return Err(Error::Open);
         }
         Ok(self.0.open_in_place(&nonce(index, false), &[], chunk)?)
@@ -86,7 +89,11 @@ impl ChunkCipher {
 pub fn sealed_len(len: u64) -> Option<u64> {
     let chunk = u64::try_from(CHUNK_LEN).ok()?;
     let tag = u64::try_from(TAG_LEN).ok()?;
-    len.checked_add(len.div_ceil(chunk).max(1).checked_mul(tag)?)
+    let chunks = len.div_ceil(chunk).max(1);
+    if chunks > CHUNKS {
+        return None;
+    }
+    len.checked_add(chunks.checked_mul(tag)?)
 }
 
 /// Bytes of a body whose last chunk has this index and length.

@@ -1,6 +1,7 @@
 //! Whole bodies, through readers and writers, one chunk in memory at a time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Read, Write};
 
 use super::Error;
@@ -9,40 +10,56 @@ use super::envelope::{Envelope, ObjectName};
 use crate::crypto::SecretKey;
 
 /// Seals a body as it is written. Without [`SealWriter::finish`] there is no last chunk, so what
-/// was written so far never opens as a whole object.
-#[derive(Debug)]
+/// was written so far never opens as a whole object. A chunk that could not be written whole cannot
+/// be written again, so after a failed write every other one is refused, and so is `finish`.
 pub struct SealWriter<W> {
     inner: W,
     cipher: ChunkCipher,
     index: u64,
     chunk: Vec<u8>,
+    failed: bool,
 }
 
 impl<W: Write> SealWriter<W> {
     /// Begins a body.
     pub fn new(inner: W, cipher: ChunkCipher) -> Self {
-        Self { inner, cipher, index: 0, chunk: Vec::with_capacity(SEALED_CHUNK_LEN) }
+        Self { inner, cipher, index: 0, chunk: Vec::with_capacity(SEALED_CHUNK_LEN), failed: false }
     }
 
     /// Seals the last chunk and gives the inner writer back, flushed.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`], also when an earlier write failed.
     pub fn finish(mut self) -> Result<W, Error> {
+        self.refuse_after_failure()?;
         self.cipher.seal_last(self.index, &mut self.chunk)?;
         self.inner.write_all(&self.chunk)?;
         self.inner.flush()?;
         Ok(self.inner)
     }
+
+    fn refuse_after_failure(&self) -> io::Result<()> {
+        if self.failed { Err(io::Error::other("an earlier write failed")) } else { Ok(()) }
+    }
+}
+
+/// Without the buffer, which holds plaintext.
+impl<W> fmt::Debug for SealWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealWriter").field("index", &self.index).finish_non_exhaustive()
+    }
 }
 
 impl<W: Write> Write for SealWriter<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.refuse_after_failure()?;
         if self.chunk.len() == CHUNK_LEN && !data.is_empty() {
+            self.failed = true;
             self.cipher.seal(self.index, &mut self.chunk).map_err(io::Error::other)?;
             self.inner.write_all(&self.chunk)?;
             self.chunk.clear();
             self.index += 1;
+            self.failed = false;
         }
         let room = CHUNK_LEN - self.chunk.len();
         let taken = data.get(..room).unwrap_or(data);
@@ -57,8 +74,8 @@ impl<W: Write> Write for SealWriter<W> {
 }
 
 /// Opens a body as it is read; gives nothing out that was not authenticated. Only its end proves
-/// that the body is whole: a reader that stops early has seen a true beginning.
-#[derive(Debug)]
+/// that the body is whole: a reader that stops early has seen a true beginning. After a refusal it
+/// goes on refusing, so a retry never takes the place of the refusal for the end of the body.
 pub struct OpenReader<R> {
     inner: R,
     cipher: ChunkCipher,
@@ -80,14 +97,19 @@ impl<R: Read> Read for OpenReader<R> {
             while self.chunks.wants() {
                 let mut taken = Vec::new();
                 let wanted = u64::try_from(self.chunks.missing()).unwrap_or(0);
-                self.inner.by_ref().take(wanted).read_to_end(&mut taken)?;
-                self.chunks.push(&taken);
+                let read = self.inner.by_ref().take(wanted).read_to_end(&mut taken);
+                // What came before an error is kept, so that the caller may read on after it; only
+                // an empty read without error is the end.
+                if read.is_ok() || !taken.is_empty() {
+                    self.chunks.push(&taken);
+                }
+                read?;
             }
+            self.given = 0;
             let next = self.chunks.open(&self.cipher, &mut self.opened);
             if !next.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
                 return Ok(0);
             }
-            self.given = 0;
         }
         let rest = self.opened.get(self.given..).unwrap_or_default();
         let length = rest.len().min(out.len());
@@ -99,19 +121,27 @@ impl<R: Read> Read for OpenReader<R> {
     }
 }
 
+/// Without the buffers, which hold plaintext.
+impl<R> fmt::Debug for OpenReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenReader").field("index", &self.chunks.index).finish_non_exhaustive()
+    }
+}
+
 /// A sealed body cut into chunks, without any I/O: the last chunk is known by nothing following.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Chunks {
     held: Vec<u8>,
     index: u64,
     ended: bool,
     done: bool,
+    refused: bool,
 }
 
 impl Chunks {
     /// Whether bytes are needed before anything can be opened.
     pub(super) const fn wants(&self) -> bool {
-        !self.ended && !self.done && self.held.len() <= SEALED_CHUNK_LEN
+        !self.ended && !self.done && !self.refused && self.held.len() <= SEALED_CHUNK_LEN
     }
 
     /// How many: a whole chunk, and one byte that shows that another follows.
@@ -125,12 +155,17 @@ impl Chunks {
         self.held.extend_from_slice(bytes);
     }
 
-    /// Opens the next chunk into `out`; false after the last.
+    /// Opens the next chunk into `out`; false after the last. What it refused once it refuses always.
     pub(super) fn open(&mut self, cipher: &ChunkCipher, out: &mut Vec<u8>) -> Result<bool, Error> {
         out.clear();
+        if self.refused {
+            return Err(Error::Open);
+        }
         if self.done {
             return Ok(false);
         }
+        // Taken back below, when the chunk has opened.
+        self.refused = true;
         if self.held.len() > SEALED_CHUNK_LEN {
             let rest = self.held.split_off(SEALED_CHUNK_LEN);
             let mut chunk = std::mem::replace(&mut self.held, rest);
@@ -139,6 +174,7 @@ impl Chunks {
             chunk.truncate(length);
             *out = chunk;
             self.index += 1;
+            self.refused = false;
             return Ok(true);
         }
         let mut chunk = std::mem::take(&mut self.held);
@@ -146,6 +182,7 @@ impl Chunks {
         chunk.truncate(length);
         *out = chunk;
         self.done = true;
+        self.refused = false;
         Ok(true)
     }
 }

@@ -193,3 +193,108 @@ proptest! {
         let _ = Envelope::parse(&[b"SRSE\x01\x01\x10\x00", bytes.as_slice()].concat());
     }
 }
+
+#[test]
+fn debug_output_holds_no_plaintext() {
+    let (_, object_key) = Envelope::seal(&key(), b"w", &name(), &context()).unwrap();
+    let mut writer = SealWriter::new(Vec::new(), object_key.part(1).unwrap());
+    writer.write_all(&[0xab; 40]).unwrap();
+    assert!(!format!("{writer:?}").contains("171, 171"), "writer");
+    let body = writer.finish().unwrap();
+    let mut reader = OpenReader::new(body.as_slice(), object_key.part(1).unwrap());
+    reader.read_exact(&mut [0; 1]).unwrap();
+    assert!(!format!("{reader:?}").contains("171, 171"), "reader");
+}
+
+#[test]
+fn a_reader_that_refused_once_never_says_end_of_body() {
+    let (_, object_key) = Envelope::seal(&key(), b"w", &name(), &context()).unwrap();
+    let mut writer = SealWriter::new(Vec::new(), object_key.part(1).unwrap());
+    writer.write_all(&vec![1; 3 * CHUNK_LEN]).unwrap();
+    let body = writer.finish().unwrap();
+    for cut in [SEALED_CHUNK_LEN, SEALED_CHUNK_LEN + 5, 2 * SEALED_CHUNK_LEN] {
+        let mut reader = OpenReader::new(&body[..cut], object_key.part(1).unwrap());
+        let mut out = Vec::new();
+        assert!(reader.read_to_end(&mut out).is_err());
+        for _ in 0..3 {
+            assert!(reader.read(&mut [0; 10]).is_err(), "cut at {cut}, {} given", out.len());
+        }
+    }
+    let chunk = |i: usize| body[i * SEALED_CHUNK_LEN..(i + 1) * SEALED_CHUNK_LEN].to_vec();
+    let inserted = [chunk(0), vec![0; SEALED_CHUNK_LEN], chunk(1), chunk(2)].concat();
+    let mut reader = OpenReader::new(inserted.as_slice(), object_key.part(1).unwrap());
+    assert!(reader.read_to_end(&mut Vec::new()).is_err());
+    assert!(reader.read_to_end(&mut Vec::new()).is_err(), "stays refused");
+}
+
+/// Refuses every write after the first `left` bytes.
+#[derive(Debug)]
+struct Full {
+    left: usize,
+}
+
+impl Write for Full {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        let taken = data.len().min(self.left);
+        self.left -= taken;
+        if taken == 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_that_failed_once_refuses_what_follows() {
+    let (_, object_key) = Envelope::seal(&key(), b"w", &name(), &context()).unwrap();
+    let mut writer = SealWriter::new(Full { left: 1000 }, object_key.part(1).unwrap());
+    assert!(writer.write_all(&vec![1; 2 * CHUNK_LEN]).is_err());
+    assert!(writer.write(&[1; 10]).is_err());
+    assert!(matches!(writer.finish(), Err(Error::Io(_))));
+}
+
+#[test]
+fn lengths_that_the_format_does_not_hold_are_none() {
+    let most = (1_u64 << 32) * u64::try_from(CHUNK_LEN).unwrap();
+    assert!(sealed_len(most).is_some());
+    assert_eq!(sealed_len(most + 1), None);
+}
+
+/// Gives `step` bytes at a time, and an error between any two reads.
+struct Stutter<'a> {
+    rest: &'a [u8],
+    step: usize,
+    fail: bool,
+}
+
+impl Read for Stutter<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        self.fail = !self.fail;
+        if self.fail {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        let length = self.step.min(out.len());
+        self.rest.read(&mut out[..length])
+    }
+}
+
+#[test]
+fn a_reader_goes_on_after_an_error_of_its_source() {
+    let plaintext: Vec<u8> = (0..=250).cycle().take(2 * CHUNK_LEN + 7).collect();
+    let (_, object_key) = Envelope::seal(&key(), b"w", &name(), &context()).unwrap();
+    let mut writer = SealWriter::new(Vec::new(), object_key.part(1).unwrap());
+    writer.write_all(&plaintext).unwrap();
+    let body = writer.finish().unwrap();
+    let source = Stutter { rest: &body, step: 30_000, fail: false };
+    let mut reader = OpenReader::new(source, object_key.part(1).unwrap());
+    let (mut opened, mut buffer) = (Vec::new(), [0; 5000]);
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => opened.extend_from_slice(&buffer[..read]),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::TimedOut),
+        }
+    }
+    assert_eq!(opened, plaintext);
+}
