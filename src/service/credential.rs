@@ -12,18 +12,49 @@ use crate::iam::Principal;
 
 /// What a caller presents, before anything is believed of it.
 #[derive(Debug, Clone, Default)]
-pub struct Credential {
-    /// The access key id, if one was presented.
-    pub access_key_id: Option<String>,
-    /// The account for which the service itself calls. No door can set it.
-    own: Option<String>,
+pub struct Credential(Presented);
+
+#[derive(Debug, Clone, Default)]
+enum Presented {
+    /// Nothing, where nothing is needed: the default account's root.
+    #[default]
+    Nothing,
+    /// An access key id.
+    AccessKey(String),
+    /// Nothing, where AWS insists on a signature.
+    Missing,
+    /// A signature's header that cannot be read; what is wrong with it.
+    Malformed(&'static str),
+    /// The account for which the service itself calls.
+    Own(String),
 }
 
 impl Credential {
-    /// An access key id, as a door received it.
+    /// An access key id, as a door received it; none where none is needed.
     #[must_use]
-    pub const fn access_key(id: Option<String>) -> Self {
-        Self { access_key_id: id, own: None }
+    pub fn access_key(id: Option<String>) -> Self {
+        Self(id.map_or(Presented::Nothing, Presented::AccessKey))
+    }
+
+    /// Nothing, at a door where AWS insists on a signature.
+    #[must_use]
+    pub const fn missing() -> Self {
+        Self(Presented::Missing)
+    }
+
+    /// A signature that cannot be read.
+    #[must_use]
+    pub const fn malformed(what: &'static str) -> Self {
+        Self(Presented::Malformed(what))
+    }
+
+    /// The access key id that was presented, believed or not.
+    #[must_use]
+    pub fn access_key_id(&self) -> Option<&str> {
+        match &self.0 {
+            Presented::AccessKey(id) => Some(id),
+            _ => None,
+        }
     }
 }
 
@@ -44,6 +75,8 @@ pub struct Caller {
     pub request_id: String,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
+    /// Whether the call only asks if it would succeed (AWS's `DryRun`).
+    pub dry_run: bool,
 }
 
 impl Caller {
@@ -58,12 +91,13 @@ impl Caller {
             user_agent: None,
             request_id: uuid::Uuid::new_v4().to_string(),
             deadline: None,
+            dry_run: false,
         }
     }
 
     /// The service itself, in an account and region.
     pub(super) fn service(account: &str, region: &str) -> Self {
-        let credential = Credential { access_key_id: None, own: Some(account.to_owned()) };
+        let credential = Credential(Presented::Own(account.to_owned()));
         Self {
             credential,
             region: region.to_owned(),
@@ -90,17 +124,18 @@ pub(super) const DEFAULT_ACCOUNT: &str = "000000000000";
 /// Proves a credential. The first stage of the walk.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] for an access key id over 128 characters or with others than
+/// [`Error::MissingAuthentication`], [`Error::IncompleteSignature`]; [`Error::Unauthenticated`] for an access key id over 128 characters or with others than
 /// printable ASCII.
 pub(super) fn authenticate(
     credential: &Credential,
     _now: DateTime<Utc>,
 ) -> Result<Principal, Error> {
-    if let Some(account) = &credential.own {
-        return Ok(Principal::service(account));
-    }
-    let Some(id) = &credential.access_key_id else {
-        return Ok(Principal::root(DEFAULT_ACCOUNT, None));
+    let id = match &credential.0 {
+        Presented::Nothing => return Ok(Principal::root(DEFAULT_ACCOUNT, None)),
+        Presented::Own(account) => return Ok(Principal::service(account)),
+        Presented::Missing => return Err(Error::MissingAuthentication),
+        Presented::Malformed(what) => return Err(Error::IncompleteSignature(what)),
+        Presented::AccessKey(id) => id,
     };
     if id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::Unauthenticated);

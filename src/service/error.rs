@@ -30,6 +30,12 @@ pub enum Error {
     /// The caller's deadline passed before the call's record was durable.
     #[error("the deadline passed before the call was recorded")]
     DeadlineExceeded,
+    /// A dry run that found nothing in the way.
+    #[error("The request would have succeeded, but the DryRun option is set.")]
+    DryRun,
+    /// A signature's header cannot be read.
+    #[error("{0}")]
+    IncompleteSignature(&'static str),
     /// A bug: a thread ended, a list was not what its maker said.
     #[error("an internal error occurred")]
     Internal,
@@ -42,8 +48,11 @@ pub enum Error {
     /// The request could not be decoded.
     #[error("the request cannot be decoded: {0}")]
     Malformed(String),
+    /// Nothing was presented where AWS insists on a signature.
+    #[error("Request is missing Authentication Token")]
+    MissingAuthentication,
     /// The request is larger than any that an operation takes.
-    #[error("the request is larger than 64 KiB")]
+    #[error("the request is larger than any that is answered here")]
     RequestTooLarge,
     /// The store refused or failed.
     #[error("the call could not be recorded, so it is not answered: {0}")]
@@ -68,6 +77,10 @@ impl Error {
             },
             Self::Contended => ("ConflictException", 400, Code::Aborted),
             Self::DeadlineExceeded => ("DependencyTimeoutException", 500, Code::DeadlineExceeded),
+            Self::DryRun => ("DryRunOperationException", 412, Code::FailedPrecondition),
+            Self::IncompleteSignature(_) => {
+                ("IncompleteSignatureException", 400, Code::Unauthenticated)
+            }
             Self::Internal | Self::Kms(K::Internal) => {
                 ("KMSInternalException", 500, Code::Internal)
             }
@@ -103,6 +116,9 @@ impl Error {
                 ("UnsupportedOperationException", 400, Code::Unimplemented)
             }
             Self::Malformed(_) => ("SerializationException", 400, Code::InvalidArgument),
+            Self::MissingAuthentication => {
+                ("MissingAuthenticationTokenException", 400, Code::Unauthenticated)
+            }
             Self::RequestTooLarge => ("RequestTooLargeException", 413, Code::ResourceExhausted),
             Self::Store(_) => ("ServiceUnavailableException", 503, Code::Unavailable),
             Self::Unauthenticated => ("UnrecognizedClientException", 400, Code::Unauthenticated),
@@ -131,7 +147,13 @@ impl Error {
     /// Whether it is a refusal of who called rather than of what was asked.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::AccessDenied { .. } | Self::Unauthenticated)
+        matches!(
+            self,
+            Self::AccessDenied { .. }
+                | Self::IncompleteSignature(_)
+                | Self::MissingAuthentication
+                | Self::Unauthenticated
+        )
     }
 }
 

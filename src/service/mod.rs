@@ -13,12 +13,14 @@
 //! | `operations.rs` | the register: every operation there is |
 //! | `walk.rs` | the walk itself |
 //! | `sweep.rs` | removing keys whose waiting period is over |
+//! | `identity.rs` | who the caller is |
 //! | `trail.rs` | the operations on the audit trail |
 //! | `opening.rs` | opening, checking and closing a store |
 //! | `error.rs` | the one error table |
 
 mod credential;
 mod error;
+mod identity;
 mod opening;
 mod operation;
 mod operations;
@@ -30,6 +32,7 @@ mod walk;
 
 pub use credential::{Caller, Credential};
 pub use error::Error;
+pub use identity::{CallerIdentity, GetCallerIdentity};
 pub use opening::{Options, Service};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};

@@ -126,7 +126,8 @@ impl Service {
         });
         let permit = authorise(&principal, &targets)?;
         event.decided_by = Some(permit.decided_by().to_owned());
-        request.execute(self.rooms(), &at, &permit)
+        let executed = request.execute(self.rooms(), &at, &permit)?;
+        if caller.dry_run { Err(Error::DryRun) } else { Ok(executed) }
     }
 
     /// Record and respond: the result stays pending until its leaf is committed.
@@ -152,7 +153,7 @@ impl Service {
         event.source = caller.source.clone();
         event.door = caller.door.to_owned();
         event.user_agent.clone_from(&caller.user_agent);
-        event.access_key_id.clone_from(&caller.credential.access_key_id);
+        event.access_key_id = caller.credential.access_key_id().map(str::to_owned);
         event
     }
 }

@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `listener.rs` | one port: connections, draining |
 //! | `router.rs` | which door a request goes to |
+//! | `aws_json/` | AWS KMS, JSON 1.1 |
+//! | `sts.rs` | AWS STS: who am I |
 //! | `grpc/` | `strongroom.v1`, health, reflection |
 
+mod aws_json;
 pub mod grpc;
 pub mod listener;
 mod router;
+mod sts;
 
 pub use router::router;

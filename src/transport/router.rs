@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::json;
 
-use super::grpc;
+use super::{aws_json, grpc, sts};
 use crate::service::Service;
 
 /// Everything that one port answers.
@@ -18,8 +18,10 @@ use crate::service::Service;
 /// # Errors
 /// When the reflection service cannot read the compiled descriptors.
 pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server::Error> {
-    let plain =
-        Router::new().route("/_strongroom/health", get(health)).with_state(Arc::clone(service));
+    let plain = Router::new()
+        .route("/_strongroom/health", get(health))
+        .route("/", post(aws))
+        .with_state(Arc::clone(service));
     Ok(plain.merge(grpc::router(service)?).fallback(unknown))
 }
 
@@ -31,8 +33,25 @@ async fn health(State(service): State<Arc<Service>>) -> Response {
     (status, Json(json!({ "status": word, "version": env!("CARGO_PKG_VERSION") }))).into_response()
 }
 
+/// `POST /`: AWS's JSON and query protocols, told apart by their headers.
+async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let (target, is_form) = {
+        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let target = text("x-amz-target").and_then(|target| target.strip_prefix(aws_json::TARGET));
+        let is_form = text("content-type").is_some_and(|kind| kind.starts_with(FORM));
+        (target.map(str::to_owned), is_form)
+    };
+    match target {
+        Some(operation) => aws_json::handle(service, operation, request).await,
+        None if is_form => sts::handle(service, request).await,
+        None => unknown().await,
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
 async fn unknown() -> Response {
-    let text = "strongroom speaks gRPC here (strongroom.v1, with reflection); \
+    let text = "strongroom speaks gRPC (strongroom.v1, with reflection) and AWS KMS's JSON here; \
                 health is at /_strongroom/health\n";
     (StatusCode::NOT_FOUND, text).into_response()
 }

@@ -138,9 +138,9 @@ def test_accounts_and_regions_do_not_see_each_other(server):
         metadata = [("authorization", f"Bearer {account}"), ("x-strongroom-region", region)]
         return Client(server.address, metadata)
 
-    one, two = of("111122223333", "eu-west-1"), of("444455556666", "eu-west-1")
+    one, two = of("121212121212", "eu-west-1"), of("444455556666", "eu-west-1")
     arn = one.call("Keys.CreateKey").key_metadata.arn
-    assert arn.startswith("arn:aws:kms:eu-west-1:111122223333:key/")
+    assert arn.startswith("arn:aws:kms:eu-west-1:121212121212:key/")
     assert [entry.key_arn for entry in one.call("Keys.ListKeys").keys] == [arn]
     assert not two.call("Keys.ListKeys").keys
-    assert not of("111122223333", "us-east-1").call("Keys.ListKeys").keys
+    assert not of("121212121212", "us-east-1").call("Keys.ListKeys").keys

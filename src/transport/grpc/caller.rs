@@ -85,7 +85,7 @@ mod tests {
         headers.insert("x-strongroom-region", "eu-west-1".parse().unwrap());
         headers.insert("x-request-id", "not a uuid".parse().unwrap());
         let caller = caller(&headers, &Extensions::new());
-        assert_eq!(caller.credential.access_key_id.as_deref(), Some("111122223333"));
+        assert_eq!(caller.credential.access_key_id(), Some("111122223333"));
         assert_eq!(caller.region, "eu-west-1");
         assert!(Uuid::try_parse(&caller.request_id).is_ok());
     }

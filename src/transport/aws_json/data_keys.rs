@@ -1,0 +1,131 @@
+//! The use of keys: one translation each way an operation.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::members::Members;
+use crate::crypto::Plaintext;
+use crate::kms;
+use crate::service::Error;
+
+type Read<T> = Result<T, Error>;
+
+pub(super) fn decrypt(asked: &mut Members) -> Read<kms::Decrypt> {
+    no_recipient(asked)?;
+    Ok(kms::Decrypt {
+        ciphertext_blob: asked.blob("CiphertextBlob")?.unwrap_or_default(),
+        encryption_context: asked.context("EncryptionContext")?,
+        key_id: asked.text("KeyId")?,
+        encryption_algorithm: asked.text("EncryptionAlgorithm")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn decrypted(done: kms::DecryptOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "Plaintext": STANDARD.encode(done.plaintext.expose()),
+        "EncryptionAlgorithm": done.encryption_algorithm,
+    })
+}
+
+pub(super) fn encrypt(asked: &mut Members) -> Read<kms::Encrypt> {
+    Ok(kms::Encrypt {
+        key_id: asked.required("KeyId")?,
+        plaintext: asked.blob("Plaintext")?.map(Plaintext::from),
+        encryption_context: asked.context("EncryptionContext")?,
+        encryption_algorithm: asked.text("EncryptionAlgorithm")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn encrypted(done: kms::EncryptOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "CiphertextBlob": STANDARD.encode(done.ciphertext_blob),
+        "EncryptionAlgorithm": done.encryption_algorithm,
+    })
+}
+
+pub(super) fn generate_data_key(asked: &mut Members) -> Read<kms::GenerateDataKey> {
+    no_recipient(asked)?;
+    Ok(kms::GenerateDataKey {
+        key_id: asked.required("KeyId")?,
+        key_spec: asked.text("KeySpec")?,
+        number_of_bytes: asked.integer("NumberOfBytes")?,
+        encryption_context: asked.context("EncryptionContext")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn generated(done: kms::GenerateDataKeyOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "Plaintext": STANDARD.encode(done.plaintext.expose()),
+        "CiphertextBlob": STANDARD.encode(done.ciphertext_blob),
+    })
+}
+
+pub(super) fn generate_data_key_without_plaintext(
+    asked: &mut Members,
+) -> Read<kms::GenerateDataKeyWithoutPlaintext> {
+    Ok(kms::GenerateDataKeyWithoutPlaintext {
+        key_id: asked.required("KeyId")?,
+        key_spec: asked.text("KeySpec")?,
+        number_of_bytes: asked.integer("NumberOfBytes")?,
+        encryption_context: asked.context("EncryptionContext")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn wrapped(done: kms::WrappedDataKey) -> Value {
+    json!({ "KeyId": done.key_id, "CiphertextBlob": STANDARD.encode(done.ciphertext_blob) })
+}
+
+pub(super) fn generate_random(asked: &mut Members) -> Read<kms::GenerateRandom> {
+    no_recipient(asked)?;
+    if asked.text("CustomKeyStoreId")?.is_some() {
+        return Err(unsupported("Custom key stores do not exist here"));
+    }
+    Ok(kms::GenerateRandom { number_of_bytes: asked.integer("NumberOfBytes")? })
+}
+
+pub(super) fn random(plaintext: Plaintext) -> Value {
+    json!({ "Plaintext": STANDARD.encode(plaintext.expose()) })
+}
+
+pub(super) fn re_encrypt(asked: &mut Members) -> Read<kms::ReEncrypt> {
+    Ok(kms::ReEncrypt {
+        ciphertext_blob: asked.blob("CiphertextBlob")?.unwrap_or_default(),
+        source_encryption_context: asked.context("SourceEncryptionContext")?,
+        source_key_id: asked.text("SourceKeyId")?,
+        destination_key_id: asked.required("DestinationKeyId")?,
+        destination_encryption_context: asked.context("DestinationEncryptionContext")?,
+        source_encryption_algorithm: asked.text("SourceEncryptionAlgorithm")?,
+        destination_encryption_algorithm: asked.text("DestinationEncryptionAlgorithm")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn re_encrypted(done: kms::ReEncryptOutput) -> Value {
+    json!({
+        "CiphertextBlob": STANDARD.encode(done.ciphertext_blob),
+        "SourceKeyId": done.source_key_id,
+        "KeyId": done.key_id,
+        "SourceEncryptionAlgorithm": done.encryption_algorithm,
+        "DestinationEncryptionAlgorithm": done.encryption_algorithm,
+    })
+}
+
+/// A plaintext for an enclave must not be answered in clear to somebody else.
+fn no_recipient(asked: &Members) -> Result<(), Error> {
+    if asked.has("Recipient") {
+        return Err(unsupported("Recipient is not supported: there are no Nitro enclaves here"));
+    }
+    Ok(())
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::Kms(kms::Error::Unsupported(what.to_owned()))
+}

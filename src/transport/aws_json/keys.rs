@@ -1,0 +1,170 @@
+//! The life of keys: one translation each way an operation.
+
+use serde_json::{Value, json};
+
+use super::answer::seconds;
+use super::members::Members;
+use crate::kms;
+use crate::service::Error;
+
+type Read<T> = Result<T, Error>;
+
+pub(super) fn cancel_key_deletion(asked: &mut Members) -> Read<kms::CancelKeyDeletion> {
+    Ok(kms::CancelKeyDeletion { key_id: asked.required("KeyId")? })
+}
+
+pub(super) fn cancelled(done: kms::CancelKeyDeletionOutput) -> Value {
+    json!({ "KeyId": done.key_id })
+}
+
+pub(super) fn create_alias(asked: &mut Members) -> Read<kms::CreateAlias> {
+    let alias_name = asked.required("AliasName")?;
+    Ok(kms::CreateAlias { alias_name, target_key_id: asked.required("TargetKeyId")? })
+}
+
+/// `CustomerMasterKeySpec` is the older name of `KeySpec`.
+pub(super) fn create_key(asked: &mut Members) -> Read<kms::CreateKey> {
+    let older = asked.text("CustomerMasterKeySpec")?;
+    Ok(kms::CreateKey {
+        description: asked.required("Description")?,
+        key_usage: asked.text("KeyUsage")?,
+        key_spec: asked.text("KeySpec")?.or(older),
+        tags: asked.tags()?,
+    })
+}
+
+pub(super) fn delete_alias(asked: &mut Members) -> Read<kms::DeleteAlias> {
+    Ok(kms::DeleteAlias { alias_name: asked.required("AliasName")? })
+}
+
+pub(super) fn describe_key(asked: &mut Members) -> Read<kms::DescribeKey> {
+    let key_id = asked.required("KeyId")?;
+    Ok(kms::DescribeKey { key_id, grant_tokens: asked.texts("GrantTokens")? })
+}
+
+pub(super) fn described(key: kms::KeyMetadata) -> Value {
+    let mut metadata = json!({
+        "AWSAccountId": key.account,
+        "KeyId": key.key_id,
+        "Arn": key.arn,
+        "CreationDate": seconds(key.creation_date),
+        "Enabled": key.key_state == kms::KeyState::Enabled,
+        "Description": key.description,
+        "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeyState": key.key_state.as_str(),
+        "Origin": "AWS_KMS",
+        "KeyManager": "CUSTOMER",
+        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "KeySpec": "SYMMETRIC_DEFAULT",
+        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+        "MultiRegion": false,
+        "CurrentKeyMaterialId": key.current_key_material_id,
+    });
+    if let (Some(date), Some(members)) = (key.deletion_date, metadata.as_object_mut()) {
+        members.insert("DeletionDate".to_owned(), seconds(date));
+    }
+    json!({ "KeyMetadata": metadata })
+}
+
+pub(super) fn disable_key(asked: &mut Members) -> Read<kms::DisableKey> {
+    Ok(kms::DisableKey { key_id: asked.required("KeyId")? })
+}
+
+pub(super) fn enable_key(asked: &mut Members) -> Read<kms::EnableKey> {
+    Ok(kms::EnableKey { key_id: asked.required("KeyId")? })
+}
+
+pub(super) fn list_aliases(asked: &mut Members) -> Read<kms::ListAliases> {
+    Ok(kms::ListAliases {
+        key_id: asked.text("KeyId")?,
+        limit: asked.integer("Limit")?,
+        marker: asked.text("Marker")?,
+    })
+}
+
+pub(super) fn aliases(found: kms::Listed<kms::AliasEntry>) -> Value {
+    page("Aliases", found, |entry| {
+        json!({
+            "AliasName": entry.alias_name,
+            "AliasArn": entry.alias_arn,
+            "TargetKeyId": entry.target_key_id,
+            "CreationDate": seconds(entry.creation_date),
+            "LastUpdatedDate": seconds(entry.last_updated_date),
+        })
+    })
+}
+
+pub(super) fn list_keys(asked: &mut Members) -> Read<kms::ListKeys> {
+    Ok(kms::ListKeys { limit: asked.integer("Limit")?, marker: asked.text("Marker")? })
+}
+
+pub(super) fn listed(found: kms::Listed<kms::KeyListEntry>) -> Value {
+    page("Keys", found, |entry| json!({ "KeyId": entry.key_id, "KeyArn": entry.key_arn }))
+}
+
+pub(super) fn list_resource_tags(asked: &mut Members) -> Read<kms::ListResourceTags> {
+    Ok(kms::ListResourceTags {
+        key_id: asked.required("KeyId")?,
+        limit: asked.integer("Limit")?,
+        marker: asked.text("Marker")?,
+    })
+}
+
+pub(super) fn tags(found: kms::Listed<kms::Tag>) -> Value {
+    page("Tags", found, |tag| json!({ "TagKey": tag.tag_key, "TagValue": tag.tag_value }))
+}
+
+pub(super) fn rotate_key_on_demand(asked: &mut Members) -> Read<kms::RotateKeyOnDemand> {
+    Ok(kms::RotateKeyOnDemand { key_id: asked.required("KeyId")? })
+}
+
+pub(super) fn rotated(done: kms::RotateKeyOnDemandOutput) -> Value {
+    json!({ "KeyId": done.key_id })
+}
+
+pub(super) fn schedule_key_deletion(asked: &mut Members) -> Read<kms::ScheduleKeyDeletion> {
+    let key_id = asked.required("KeyId")?;
+    let pending_window_in_days = asked.integer("PendingWindowInDays")?;
+    Ok(kms::ScheduleKeyDeletion { key_id, pending_window_in_days })
+}
+
+pub(super) fn scheduled(done: kms::ScheduleKeyDeletionOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "DeletionDate": seconds(done.deletion_date),
+        "KeyState": done.key_state.as_str(),
+        "PendingWindowInDays": done.pending_window_in_days,
+    })
+}
+
+pub(super) fn tag_resource(asked: &mut Members) -> Read<kms::TagResource> {
+    Ok(kms::TagResource { key_id: asked.required("KeyId")?, tags: asked.tags()? })
+}
+
+pub(super) fn untag_resource(asked: &mut Members) -> Read<kms::UntagResource> {
+    Ok(kms::UntagResource { key_id: asked.required("KeyId")?, tag_keys: asked.texts("TagKeys")? })
+}
+
+pub(super) fn update_alias(asked: &mut Members) -> Read<kms::UpdateAlias> {
+    let alias_name = asked.required("AliasName")?;
+    Ok(kms::UpdateAlias { alias_name, target_key_id: asked.required("TargetKeyId")? })
+}
+
+pub(super) fn update_key_description(asked: &mut Members) -> Read<kms::UpdateKeyDescription> {
+    let key_id = asked.required("KeyId")?;
+    Ok(kms::UpdateKeyDescription { key_id, description: asked.required("Description")? })
+}
+
+/// Operations that answer with an empty body.
+pub(super) const fn nothing((): ()) -> Value {
+    Value::Null
+}
+
+fn page<T>(name: &str, found: kms::Listed<T>, entry: impl Fn(T) -> Value) -> Value {
+    let entries: Vec<Value> = found.entries.into_iter().map(entry).collect();
+    let mut page = json!({ name: entries, "Truncated": found.next_marker.is_some() });
+    if let (Some(marker), Some(members)) = (found.next_marker, page.as_object_mut()) {
+        members.insert("NextMarker".to_owned(), marker.into());
+    }
+    page
+}

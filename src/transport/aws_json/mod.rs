@@ -1,0 +1,148 @@
+//! AWS KMS as SDKs call it: JSON 1.1, `POST /` with `X-Amz-Target: TrentService.OPERATION`.
+//!
+//! Sources: AWS KMS API Reference, "Making requests" and "Common errors"; the service model that
+//! the SDKs ship (`kms/2014-11-01`).
+//!
+//! | file | noun |
+//! |---|---|
+//! | `signature.rs` | who signs, from header or query |
+//! | `members.rs` | the members of a request |
+//! | `answer.rs` | answers and errors as SDKs read them |
+//! | `keys.rs`, `data_keys.rs` | one translation each way an operation |
+
+mod answer;
+mod data_keys;
+mod keys;
+mod members;
+mod signature;
+
+pub(super) use answer::Answer;
+pub(super) use signature::caller;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use serde_json::Value;
+
+use self::members::Members;
+use crate::service::{Caller, Error, Operation, Service};
+
+/// Bytes of a body at the most.
+pub(super) const BODY_BYTES: usize = 1024 * 1024;
+
+/// The prefix of `X-Amz-Target`.
+pub(super) const TARGET: &str = "TrentService.";
+
+/// Answers one request whose `X-Amz-Target` is KMS's.
+pub(super) async fn handle(service: Arc<Service>, operation: String, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut caller = caller(&parts);
+    let call = match read(body).await {
+        Ok(members) => {
+            caller.dry_run = members.is_dry_run();
+            Call { service: &service, caller, members }
+        }
+        Err(error) => return refuse(&service, caller, &operation, error).await,
+    };
+    dispatch(call, &operation).await
+}
+
+/// One request on its way to its translation.
+struct Call<'a> {
+    service: &'a Arc<Service>,
+    caller: Caller,
+    members: Members,
+}
+
+impl Call<'_> {
+    /// Translates, calls, translates back.
+    async fn run<O: Operation>(
+        mut self,
+        read: impl FnOnce(&mut Members) -> Result<O, Error>,
+        write: impl FnOnce(O::Output) -> Value,
+    ) -> Response {
+        match read(&mut self.members) {
+            Ok(request) => {
+                let reply = self.service.call(self.caller, request).await;
+                Answer::of(reply, write).into_json()
+            }
+            Err(error) => refuse(self.service, self.caller, O::NAME, error).await,
+        }
+    }
+}
+
+macro_rules! translations {
+    ($($module:ident { $($operation:literal => $read:ident, $write:ident;)+ })+) => {
+        async fn dispatch(call: Call<'_>, operation: &str) -> Response {
+            match operation {
+                $($($operation => call.run($module::$read, $module::$write).await,)+)+
+                _ => refuse(call.service, call.caller, operation, Error::UnknownOperation).await,
+            }
+        }
+
+        /// The operations that this door translates.
+        #[cfg(test)]
+        const TRANSLATED: &[&str] = &[$($($operation),+),+];
+    };
+}
+
+translations! {
+    keys {
+        "CancelKeyDeletion" => cancel_key_deletion, cancelled;
+        "CreateAlias" => create_alias, nothing;
+        "CreateKey" => create_key, described;
+        "DeleteAlias" => delete_alias, nothing;
+        "DescribeKey" => describe_key, described;
+        "DisableKey" => disable_key, nothing;
+        "EnableKey" => enable_key, nothing;
+        "ListAliases" => list_aliases, aliases;
+        "ListKeys" => list_keys, listed;
+        "ListResourceTags" => list_resource_tags, tags;
+        "RotateKeyOnDemand" => rotate_key_on_demand, rotated;
+        "ScheduleKeyDeletion" => schedule_key_deletion, scheduled;
+        "TagResource" => tag_resource, nothing;
+        "UntagResource" => untag_resource, nothing;
+        "UpdateAlias" => update_alias, nothing;
+        "UpdateKeyDescription" => update_key_description, nothing;
+    }
+    data_keys {
+        "Decrypt" => decrypt, decrypted;
+        "Encrypt" => encrypt, encrypted;
+        "GenerateDataKey" => generate_data_key, generated;
+        "GenerateDataKeyWithoutPlaintext" => generate_data_key_without_plaintext, wrapped;
+        "GenerateRandom" => generate_random, random;
+        "ReEncrypt" => re_encrypt, re_encrypted;
+    }
+}
+
+/// Records a request that reached no operation, and answers its error.
+async fn refuse(service: &Arc<Service>, caller: Caller, operation: &str, error: Error) -> Response {
+    let name: String = operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+    let reply = service.refuse(caller, &name, &format!("kms:{name}"), error).await;
+    Answer::of(reply, |never| match never {}).into_json()
+}
+
+async fn read(body: Body) -> Result<Members, Error> {
+    // What else can fail here is a connection that ended; its answer reaches nobody.
+    let bytes = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| Error::RequestTooLarge)?;
+    Members::parse(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::registered;
+
+    #[test]
+    fn every_operation_of_kms_that_aws_has_is_translated() {
+        let ours =
+            ["DeleteKey", "DescribeKeyVersions", "RewrapDataKey", "UnwrapDataKey", "WrapDataKey"];
+        for entry in registered().filter(|entry| entry.action.starts_with("kms:")) {
+            let translated = TRANSLATED.contains(&entry.name);
+            assert_ne!(translated, ours.contains(&entry.name), "{}", entry.name);
+        }
+        assert!(TRANSLATED.iter().all(|name| registered().any(|entry| entry.name == *name)));
+    }
+}

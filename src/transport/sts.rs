@@ -1,0 +1,92 @@
+//! AWS STS, as far as SDKs and Terraform ask it before anything else: `GetCallerIdentity`.
+//!
+//! Source: AWS STS API Reference, `GetCallerIdentity`; the query protocol, version 2011-06-15.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::aws_json::{Answer, caller};
+use crate::service::{CallerIdentity, Error, GetCallerIdentity, Service};
+
+/// Answers a form-encoded request.
+pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let caller = caller(&parts);
+    let body = axum::body::to_bytes(body, FORM_BYTES).await;
+    let action = body.as_ref().map(|body| {
+        form_urlencoded::parse(body)
+            .find(|(name, _)| name == "Action")
+            .map(|(_, action)| action.into_owned())
+            .unwrap_or_default()
+    });
+    let answer = match action.as_deref() {
+        Ok("GetCallerIdentity") => {
+            Answer::of(service.call(caller, GetCallerIdentity).await, identity)
+        }
+        Ok(other) => {
+            let name: String = other.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+            let action = format!("sts:{name}");
+            let reply = service.refuse(caller, &name, &action, Error::UnknownOperation).await;
+            Answer::of(reply, |never| match never {})
+        }
+        Err(_) => {
+            let reply = service.refuse(caller, "", "sts:", Error::RequestTooLarge).await;
+            Answer::of(reply, |never| match never {})
+        }
+    };
+    xml(&answer)
+}
+
+const FORM_BYTES: usize = 64 * 1024;
+
+fn identity(found: CallerIdentity) -> Value {
+    json!({ "Arn": found.arn, "UserId": found.user_id, "Account": found.account })
+}
+
+/// Values are ARNs, digits and our own messages; those are escaped all the same.
+fn xml(answer: &Answer) -> Response {
+    let (request_id, result) = answer.result();
+    let (status, body) = match result {
+        Ok(output) => {
+            let member = |name: &str| {
+                let text = output.get(name).and_then(Value::as_str).unwrap_or_default();
+                format!("<{name}>{}</{name}>", escaped(text))
+            };
+            let members: String = ["Arn", "UserId", "Account"].map(member).concat();
+            let body = format!(
+                "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\"><GetCallerIdentityResult>\
+                 {members}</GetCallerIdentityResult><ResponseMetadata><RequestId>{request_id}\
+                 </RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+            );
+            (200, body)
+        }
+        Err(error) => {
+            // The query protocol leaves the word "Exception" away.
+            let code = error.code().trim_end_matches("Exception");
+            let body = format!(
+                "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
+                 <Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+                escaped(&error.to_string())
+            );
+            (error.http_status(), body)
+        }
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    answer.label(headers);
+    response
+}
+
+const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,240 @@
+"""boto3 against `AWS_ENDPOINT_URL`: what a newcomer does, and what the SDK makes of refusals."""
+
+import json
+import urllib.request
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from client import Client
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+CONFIG = Config(retries={"max_attempts": 0}, parameter_validation=False)
+
+
+def aws(server, service="kms", account="111122223333", region="eu-west-1"):
+    return boto3.client(
+        service,
+        endpoint_url=f"http://{server.address}",
+        region_name=region,
+        aws_access_key_id=account,
+        aws_secret_access_key="any",
+        config=CONFIG,
+    )
+
+
+@pytest.fixture
+def kms(server):
+    return aws(server)
+
+
+@pytest.fixture
+def key_id(kms):
+    return kms.create_key(Description="made by boto3")["KeyMetadata"]["KeyId"]
+
+
+def refused(kms, code, operation, status=400, **arguments):
+    with pytest.raises(ClientError) as caught:
+        getattr(kms, operation)(**arguments)
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == code, answer
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    assert headers["x-amzn-errortype"] == code and headers["x-amzn-requestid"]
+    return answer["Error"]["Message"]
+
+
+def test_a_whole_life(kms, key_id):
+    alias = f"alias/boto/{key_id}"
+    kms.create_alias(AliasName=alias, TargetKeyId=key_id)
+    context = {"a": "1", "b": "2"}
+    made = kms.generate_data_key(KeyId=alias, KeySpec="AES_256", EncryptionContext=context)
+    assert made["KeyId"] == f"arn:aws:kms:eu-west-1:111122223333:key/{key_id}"
+    sealed = AESGCM(made["Plaintext"]).encrypt(bytes(12), b"a document", None)
+    kms.rotate_key_on_demand(KeyId=key_id)
+    opened = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context)
+    assert AESGCM(opened["Plaintext"]).decrypt(bytes(12), sealed, None) == b"a document"
+    box = kms.encrypt(KeyId=key_id, Plaintext=b"small")
+    moved = kms.re_encrypt(CiphertextBlob=box["CiphertextBlob"], DestinationKeyId=alias)
+    assert kms.decrypt(CiphertextBlob=moved["CiphertextBlob"])["Plaintext"] == b"small"
+    blind = kms.generate_data_key_without_plaintext(KeyId=key_id, NumberOfBytes=24)
+    assert len(kms.decrypt(CiphertextBlob=blind["CiphertextBlob"])["Plaintext"]) == 24
+    assert len(kms.generate_random(NumberOfBytes=48)["Plaintext"]) == 48
+    kms.tag_resource(KeyId=key_id, Tags=[{"TagKey": "t", "TagValue": "v"}])
+    assert kms.list_resource_tags(KeyId=key_id)["Tags"] == [{"TagKey": "t", "TagValue": "v"}]
+    kms.untag_resource(KeyId=key_id, TagKeys=["t"])
+    kms.update_key_description(KeyId=key_id, Description="described")
+    assert kms.describe_key(KeyId=alias)["KeyMetadata"]["Description"] == "described"
+    kms.disable_key(KeyId=key_id)
+    refused(kms, "DisabledException", "encrypt", KeyId=key_id, Plaintext=b"x")
+    kms.enable_key(KeyId=key_id)
+    date = kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)["DeletionDate"]
+    metadata = kms.describe_key(KeyId=key_id)["KeyMetadata"]
+    assert (metadata["KeyState"], metadata["DeletionDate"]) == ("PendingDeletion", date)
+    assert (date - metadata["CreationDate"]).days in (6, 7)
+    refused(kms, "KMSInvalidStateException", "encrypt", KeyId=key_id, Plaintext=b"x")
+    assert kms.cancel_key_deletion(KeyId=key_id)["KeyId"].endswith(key_id)
+    kms.delete_alias(AliasName=alias)
+
+
+def test_paginators_find_everything_once(kms):
+    made = {kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(7)}
+    pages = kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 3})
+    found = [key["KeyId"] for page in pages for key in page["Keys"]]
+    assert made <= set(found) and len(found) == len(set(found))
+    for number, key in enumerate(sorted(made)):
+        kms.create_alias(AliasName=f"alias/page/{number}", TargetKeyId=key)
+    pages = kms.get_paginator("list_aliases").paginate(PaginationConfig={"PageSize": 2})
+    names = [alias["AliasName"] for page in pages for alias in page["Aliases"]]
+    assert [name for name in names if name.startswith("alias/page/")] == [
+        f"alias/page/{number}" for number in range(7)
+    ]
+
+
+def test_refusals_carry_awss_names(kms, key_id):
+    missing = "00000000-0000-4000-8000-000000000000"
+    for code, operation, arguments in [
+        ("NotFoundException", "describe_key", {"KeyId": missing}),
+        ("InvalidArnException", "describe_key", {"KeyId": "arn:aws:s3:::bucket"}),
+        ("InvalidCiphertextException", "decrypt", {"CiphertextBlob": b"foreign"}),
+        ("ValidationException", "generate_data_key", {"KeyId": key_id}),
+        ("ValidationException", "encrypt", {"KeyId": key_id, "Plaintext": b"x" * 4097}),
+        ("InvalidGrantTokenException", "describe_key", {"KeyId": key_id, "GrantTokens": ["x"]}),
+        ("InvalidMarkerException", "list_keys", {"Marker": "other"}),
+        ("TagException", "tag_resource",
+         {"KeyId": key_id, "Tags": [{"TagKey": "aws:x", "TagValue": ""}]}),
+        ("SerializationException", "describe_key", {"KeyId": ["not", "text"]}),
+        ("UnsupportedOperationException", "generate_data_key",
+         {"KeyId": key_id, "KeySpec": "AES_256", "Recipient": {"AttestationDocument": b"x"}}),
+        ("UnknownOperationException", "create_custom_key_store", {"CustomKeyStoreName": "x"}),
+    ]:
+        assert refused(kms, code, operation, **arguments)
+    other = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+    refused(kms, "IncorrectKeyException", "decrypt", CiphertextBlob=blob, KeyId=other)
+
+
+def test_a_dry_run_says_what_would_happen_and_does_nothing(kms, key_id):
+    arguments = {"KeyId": key_id, "KeySpec": "AES_256", "DryRun": True}
+    refused(kms, "DryRunOperationException", "generate_data_key", status=412, **arguments)
+    kms.disable_key(KeyId=key_id)
+    refused(kms, "DisabledException", "generate_data_key", **arguments)
+
+
+def test_accounts_and_regions_come_from_the_signature(server, kms, key_id):
+    assert key_id not in str(aws(server, region="us-west-2").list_keys()["Keys"])
+    stranger = aws(server, account="444455556666")
+    message = refused(
+        stranger,
+        "AccessDeniedException",
+        "describe_key",
+        KeyId=f"arn:aws:kms:eu-west-1:111122223333:key/{key_id}",
+    )
+    assert "arn:aws:iam::444455556666:root is not authorized to perform: kms:DescribeKey" in message
+
+
+def test_sts_says_who_one_is(server):
+    identity = aws(server, "sts").get_caller_identity()
+    assert identity["Account"] == "111122223333"
+    assert identity["Arn"] == "arn:aws:iam::111122223333:root"
+    with pytest.raises(ClientError) as caught:
+        aws(server, "sts").get_session_token()
+    assert caught.value.response["Error"]["Code"] == "UnknownOperation"
+
+
+def post(server, body, target="TrentService.ListKeys", **headers):
+    headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1", **headers}
+    request = urllib.request.Request(f"http://{server.address}/", body, headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, json.loads(answer.read()), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read()), error.headers
+
+
+SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=111122223333/20261124/eu-west-1/kms/aws4_request,"
+    " SignedHeaders=host, Signature=00"
+}
+
+
+@pytest.mark.parametrize(
+    "body,headers,status,code",
+    [
+        (b"{}", {}, 400, "MissingAuthenticationTokenException"),
+        (b"{}", {"Authorization": "AWS4-HMAC-SHA256 x"}, 400, "IncompleteSignatureException"),
+        (b'{"Limit":', SIGNED, 400, "SerializationException"),
+        (b"[]", SIGNED, 400, "SerializationException"),
+        (b"\xff\xfe", SIGNED, 400, "SerializationException"),
+        (b"[" * 100_000, SIGNED, 400, "SerializationException"),
+        (b'{"Limit": "many"}', SIGNED, 400, "SerializationException"),
+        (b" " * (2 << 20), SIGNED, 413, "RequestTooLargeException"),
+    ],
+)
+def test_requests_that_no_sdk_sends(server, body, headers, status, code):
+    answer = post(server, body, **headers)
+    assert (answer[0], answer[1]["__type"]) == (status, code)
+    log = Client(server.address)
+    log.last = {"x-audit-log-index": answer[2]["x-audit-log-index"]}
+    record = log.record()
+    assert (record.error_code, record.operation) == (code, "ListKeys")
+    assert post(server, b"{}", **SIGNED)[0] == 200
+
+
+def test_both_doors_do_the_same_and_leave_the_same_records(server):
+    """Parity: one script over gRPC and JSON; results and leaves agree but for ids and times."""
+    account = "777788889999"
+    metadata = [("authorization", f"Bearer {account}"), ("x-strongroom-region", "eu-west-1")]
+    grpc, kms = Client(server.address, metadata), aws(server, account=account)
+
+    def entries(action):
+        start = grpc.call("Audit.GetCheckpoint").log_size + 1
+        action()
+        found = grpc.call("Audit.Query", start_index=start, order=2).records
+        found = [json.loads(record.entry) for record in found]
+        for entry in found:
+            for name in ("time", "request_id", "door", "user_agent", "access_key_id"):
+                entry.pop(name, None)
+        return found
+
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"c": "d"})["CiphertextBlob"]
+    script = [
+        ("Keys.DescribeKey", "describe_key", {"key_id": key}),
+        ("Keys.DescribeKey", "describe_key", {"key_id": "alias/none"}),
+        ("DataKeys.GenerateDataKey", "generate_data_key", {"key_id": key, "key_spec": "AES_256"}),
+        ("DataKeys.GenerateDataKey", "generate_data_key", {"key_id": key, "number_of_bytes": 0}),
+        ("DataKeys.Encrypt", "encrypt",
+         {"key_id": key, "plaintext": b"x", "encryption_context": {"a": "b"}}),
+        ("DataKeys.Decrypt", "decrypt",
+         {"ciphertext_blob": blob, "encryption_context": {"c": "d"}}),
+        ("DataKeys.Decrypt", "decrypt", {"ciphertext_blob": blob}),
+        ("DataKeys.GenerateRandom", "generate_random", {"number_of_bytes": 5}),
+        ("Keys.ListKeys", "list_keys", {"limit": 10}),
+        ("Keys.UpdateKeyDescription", "update_key_description",
+         {"key_id": key, "description": "d"}),
+        ("Keys.ScheduleKeyDeletion", "schedule_key_deletion",
+         {"key_id": key, "pending_window_in_days": 5}),
+    ]
+
+    def over_grpc():
+        for name, _, fields in script:
+            try:
+                grpc.call(name, **fields)
+            except Exception as error:
+                assert error.reason
+
+    def over_json():
+        for _, name, fields in script:
+            pascal = {
+                "".join(word.title() for word in field.split("_")): value
+                for field, value in fields.items()
+            }
+            try:
+                getattr(kms, name)(**pascal)
+            except ClientError:
+                pass
+
+    one, two = entries(over_grpc), entries(over_json)
+    assert one == two and len(one) == len(script)
