@@ -257,6 +257,14 @@ impl Directory {
             .collect()
     }
 
+    /// Keys whose automatic rotation is due.
+    #[must_use]
+    pub fn due_rotations(&self, now: DateTime<Utc>) -> Vec<(Scope, KeyId)> {
+        let memory = self.memory.read();
+        let due = memory.keys.values().filter(|entry| entry.key.is_due(now));
+        due.map(|entry| (entry.key.scope.clone(), entry.key.id)).collect()
+    }
+
     /// One key, also when its waiting period is over.
     #[must_use]
     pub fn entry(&self, id: KeyId) -> Option<Arc<KeyEntry>> {

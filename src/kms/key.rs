@@ -30,6 +30,8 @@ pub struct Key {
     pub deletion_date: Option<DateTime<Utc>>,
     /// From version 1, in order; never empty.
     pub versions: Vec<KeyVersion>,
+    /// Automatic rotation, if it is on.
+    pub rotation: Option<Rotation>,
     /// By name.
     pub tags: BTreeMap<String, String>,
 }
@@ -43,6 +45,38 @@ pub struct KeyVersion {
     pub created: DateTime<Utc>,
     /// Names the material: 64 hex digits.
     pub material_id: String,
+    /// What made it; the first version was made with the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated: Option<RotationType>,
+}
+
+/// What made a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RotationType {
+    /// Its time had come.
+    Automatic,
+    /// `RotateKeyOnDemand`
+    OnDemand,
+}
+
+impl RotationType {
+    /// As AWS spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "AUTOMATIC",
+            Self::OnDemand => "ON_DEMAND",
+        }
+    }
+}
+
+/// Automatic rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// 90 to 2,560.
+    pub period_in_days: i32,
+    /// When the next version is made.
+    pub next: DateTime<Utc>,
 }
 
 /// The row's JSON.
@@ -59,6 +93,8 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deletion_date: Option<DateTime<Utc>>,
     versions: Vec<KeyVersion>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<Rotation>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
 }
@@ -84,6 +120,14 @@ impl Key {
     #[must_use]
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.deletion_date.is_some_and(|date| date <= now)
+    }
+
+    /// Whether automatic rotation is on and its time has come. Only an enabled key is rotated
+    /// (Developer Guide, "Key states": automatic rotation waits while a key cannot be used).
+    #[must_use]
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.state == KeyState::Enabled
+            && self.rotation.is_some_and(|rotation| rotation.next <= now)
     }
 
     /// As `DescribeKey` shows it.
@@ -132,6 +176,7 @@ impl Key {
             state: self.state,
             deletion_date: self.deletion_date,
             versions: self.versions.clone(),
+            rotation: self.rotation,
             tags: self.tags.clone(),
         };
         serde_json::to_vec(&stored).map(Value::from).map_err(|_| Error::Internal)
@@ -154,6 +199,7 @@ impl Key {
             state: stored.state,
             deletion_date: stored.deletion_date,
             versions: stored.versions,
+            rotation: stored.rotation,
             tags: stored.tags,
         })
     }
@@ -168,10 +214,11 @@ impl KeyVersion {
         key: KeyId,
         number: u32,
         now: DateTime<Utc>,
+        rotated: Option<RotationType>,
     ) -> Result<(Self, SecretKey), Error> {
         let material = SecretKey::generate()?;
         let place = digest::sha256(&[key.as_bytes(), &number.to_be_bytes()]);
-        let version = Self { number, created: now, material_id: hex::encode(place) };
+        let version = Self { number, created: now, material_id: hex::encode(place), rotated };
         Ok((version, material))
     }
 }
@@ -275,7 +322,7 @@ mod tests {
         let scope = Scope::new("111122223333", "eu-west-1").unwrap();
         let id = KeyId::generate().unwrap();
         let now = DateTime::from_timestamp(1_700_000_000, 123_000).unwrap();
-        let (version, _) = KeyVersion::generate(id, 1, now).unwrap();
+        let (version, _) = KeyVersion::generate(id, 1, now, None).unwrap();
         let key = Key {
             scope: scope.clone(),
             id,
@@ -284,6 +331,7 @@ mod tests {
             state: KeyState::PendingDeletion,
             deletion_date: Some(now),
             versions: vec![version],
+            rotation: Some(Rotation { period_in_days: 90, next: now }),
             tags: BTreeMap::from([("a".to_owned(), String::new())]),
         };
         assert_eq!(Key::decode(id, key.encode().unwrap().expose()).unwrap(), key);

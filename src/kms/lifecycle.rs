@@ -30,7 +30,7 @@ pub fn create_key(
     check_kind(request)?;
     let tags = tags::merged(&BTreeMap::new(), &request.tags)?;
     let id = KeyId::generate()?;
-    let (version, material) = KeyVersion::generate(id, 1, call.now)?;
+    let (version, material) = KeyVersion::generate(id, 1, call.now, None)?;
     let key = Key {
         scope: call.scope.clone(),
         id,
@@ -39,6 +39,7 @@ pub fn create_key(
         state: KeyState::Enabled,
         deletion_date: None,
         versions: vec![version],
+        rotation: None,
         tags,
     };
     let material = Value::from(material.expose().to_vec());

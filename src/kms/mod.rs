@@ -56,7 +56,7 @@ pub use directory::{Call, Directory, Done, Found, KeyEntry, Touched};
 pub use error::Error;
 pub use id::Scope;
 #[cfg(feature = "server")]
-pub use key::{Key, KeyVersion};
+pub use key::{Key, KeyVersion, Rotation, RotationType};
 #[cfg(feature = "server")]
 pub use lifecycle::{
     cancel_key_deletion, create_key, delete_key, describe_key, disable_key, enable_key,
@@ -64,7 +64,10 @@ pub use lifecycle::{
 };
 pub use requests::*;
 #[cfg(feature = "server")]
-pub use rotation::{describe_key_versions, rotate_key_on_demand};
+pub use rotation::{
+    describe_key_versions, disable_key_rotation, due_rotations, enable_key_rotation,
+    get_key_rotation_status, list_key_rotations, rotate_key, rotate_key_on_demand,
+};
 pub use state::KeyState;
 #[cfg(feature = "server")]
 pub use tags::{list_resource_tags, tag_resource, untag_resource};

@@ -106,10 +106,24 @@ requests! {
         marker: Option<String>,
     } => Listed<KeyVersionEntry>;
 
+    /// Stops automatic rotation.
+    DisableKeyRotation {
+        /// Key id or ARN.
+        key_id: String,
+    } => ();
+
     /// Stops all use of a key.
     DisableKey {
         /// Key id or ARN.
         key_id: String,
+    } => ();
+
+    /// Makes a new version every so many days.
+    EnableKeyRotation {
+        /// Key id or ARN.
+        key_id: String,
+        /// 90 to 2,560; 365 when absent.
+        rotation_period_in_days: Option<i32>,
     } => ();
 
     /// Lets a disabled key be used again.
@@ -160,6 +174,12 @@ requests! {
         grant_tokens: Vec<String>,
     } => WrappedDataKey;
 
+    /// Whether and when a key is rotated.
+    GetKeyRotationStatus {
+        /// Key id or ARN.
+        key_id: String,
+    } => KeyRotationStatus;
+
     /// Random bytes.
     GenerateRandom {
         /// 1 to 1,024.
@@ -175,6 +195,18 @@ requests! {
         /// Where the page before ended.
         marker: Option<String>,
     } => Listed<AliasEntry>;
+
+    /// Rotations of a key, oldest first.
+    ListKeyRotations {
+        /// Key id or ARN.
+        key_id: String,
+        /// `ROTATIONS_ONLY` when absent, or `ALL_KEY_MATERIAL`.
+        include_key_material: Option<String>,
+        /// 1 to 1,000; 100 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<RotationEntry>;
 
     /// Keys by id.
     ListKeys {
@@ -229,6 +261,12 @@ requests! {
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => ReEncryptOutput;
+
+    /// Adds a version whose time has come. Not a call of clients: the service's own.
+    RotateKey {
+        /// Key ARN.
+        key_id: String,
+    } => RotateKeyOnDemandOutput;
 
     /// Adds a version, which encrypts from now on.
     RotateKeyOnDemand {
@@ -377,6 +415,36 @@ pub struct KeyVersionEntry {
     pub key_material_id: String,
     /// Whether this version encrypts now.
     pub current: bool,
+}
+
+/// An entry of `ListKeyRotations`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationEntry {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that was made.
+    pub key_version: u32,
+    /// Names its material: 64 hex digits.
+    pub key_material_id: String,
+    /// Whether this version encrypts now.
+    pub current: bool,
+    /// When it was made.
+    pub rotation_date: DateTime<Utc>,
+    /// `AUTOMATIC` or `ON_DEMAND`; absent for the key's first material.
+    pub rotation_type: Option<&'static str>,
+}
+
+/// Answer of `GetKeyRotationStatus`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRotationStatus {
+    /// The key's ARN.
+    pub key_id: String,
+    /// Whether automatic rotation is on.
+    pub key_rotation_enabled: bool,
+    /// How often, while it is on.
+    pub rotation_period_in_days: Option<i32>,
+    /// When next, while it is on.
+    pub next_rotation_date: Option<DateTime<Utc>>,
 }
 
 /// Answer of `CancelKeyDeletion`.

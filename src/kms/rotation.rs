@@ -1,12 +1,19 @@
-//! Rotation on demand, and the versions it leaves.
+//! Rotation, on demand and by itself, and the versions it leaves.
+//!
+//! Source: AWS KMS API Reference, `EnableKeyRotation`, `RotateKeyOnDemand`, `ListKeyRotations`.
 
-use super::Error;
-use super::directory::{Call, Directory, Done};
-use super::key::{KeyVersion, material_row};
+use super::{Error, Scope};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::directory::{Call, Directory, Done, Found};
+use super::id::KeyId;
+use super::key::{Key, KeyVersion, Rotation, RotationType, material_row};
 use super::lifecycle::{update, with_output};
 use super::page::Page;
 use super::requests::{
-    DescribeKeyVersions, KeyVersionEntry, Listed, RotateKeyOnDemand, RotateKeyOnDemandOutput,
+    DescribeKeyVersions, DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus,
+    KeyRotationStatus, KeyVersionEntry, ListKeyRotations, Listed, RotateKey, RotateKeyOnDemand,
+    RotateKeyOnDemandOutput, RotationEntry,
 };
 use super::state::Act;
 use crate::store::{Change, Revision, Value};
@@ -24,23 +31,141 @@ pub fn rotate_key_on_demand(
 ) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
     let key = &found.entry.key;
-    let (id, arn) = (key.id, key.arn());
-    key.state.permits(Act::Rotate, &arn)?;
-    let number = key.current()?.number + 1;
-    if number > ROTATIONS + 1 {
+    key.state.permits(Act::Rotate, &key.arn())?;
+    let on_demand = |version: &&KeyVersion| version.rotated == Some(RotationType::OnDemand);
+    if key.versions.iter().filter(on_demand).count() >= ROTATIONS {
         return Err(Error::LimitExceeded(format!(
-            "{arn} has been rotated on demand {ROTATIONS} times, which is the limit"
+            "{} has been rotated on demand {ROTATIONS} times, which is the limit",
+            key.arn()
         )));
     }
-    let (version, material) = KeyVersion::generate(id, number, call.now)?;
-    let row = material_row(id, number);
-    let value = Value::from(material.expose().to_vec());
-    let material = Change { row, expected: Revision(0), value: Some(value) };
-    let mut done = update(found, Act::Rotate, |key| key.versions.push(version))?;
-    // Material first, so that no reader meets a version without it.
-    done.changes.insert(0, material);
-    done.touched.version = Some(number);
-    Ok(with_output(done, RotateKeyOnDemandOutput { key_id: arn, key_version: number }))
+    add_version(found, call.now, RotationType::OnDemand)
+}
+
+/// Adds a version to a key whose automatic rotation is due.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such key, or its time has not come.
+pub fn rotate_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &RotateKey,
+) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    if !found.entry.key.is_due(call.now) {
+        let arn = found.entry.key.arn();
+        return Err(Error::NotFound(format!("Key '{arn}' has no rotation that is due")));
+    }
+    add_version(found, call.now, RotationType::Automatic)
+}
+
+/// Keys whose automatic rotation is due, by scope and ARN.
+#[must_use]
+pub fn due_rotations(directory: &Directory, now: DateTime<Utc>) -> Vec<(Scope, String)> {
+    let arn = |(scope, id): (Scope, KeyId)| {
+        let arn = scope.key_arn(id);
+        (scope, arn)
+    };
+    directory.due_rotations(now).into_iter().map(arn).collect()
+}
+
+/// `EnableKeyRotation`; called again, it changes the period and counts from now.
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::Validation`], [`Error::Disabled`], [`Error::InvalidState`].
+pub fn enable_key_rotation(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &EnableKeyRotation,
+) -> Result<Done<()>, Error> {
+    let period_in_days = request.rotation_period_in_days.unwrap_or(365);
+    let bound = match period_in_days {
+        ..SHORTEST_PERIOD => Some(format!("greater than or equal to {SHORTEST_PERIOD}")),
+        SHORTEST_PERIOD..=LONGEST_PERIOD => None,
+        _ => Some(format!("less than or equal to {LONGEST_PERIOD}")),
+    };
+    if let Some(bound) = bound {
+        let constraint = format!("Member must have value {bound}");
+        let shown = period_in_days.to_string();
+        return Err(Error::constraint(&shown, "rotationPeriodInDays", &constraint));
+    }
+    let next = call.now + TimeDelta::days(i64::from(period_in_days));
+    let found = directory.find_key(call, &request.key_id)?;
+    update(found, Act::Rotate, |key| key.rotation = Some(Rotation { period_in_days, next }))
+}
+
+/// `DisableKeyRotation`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::Disabled`], [`Error::InvalidState`].
+pub fn disable_key_rotation(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &DisableKeyRotation,
+) -> Result<Done<()>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    update(found, Act::Rotate, |key| key.rotation = None)
+}
+
+/// `GetKeyRotationStatus`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::InvalidState`] for a key pending deletion.
+pub fn get_key_rotation_status(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &GetKeyRotationStatus,
+) -> Result<Done<KeyRotationStatus>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    let key = &found.entry.key;
+    key.state.permits(Act::Describe, &key.arn())?;
+    let output = KeyRotationStatus {
+        key_id: key.arn(),
+        key_rotation_enabled: key.rotation.is_some(),
+        rotation_period_in_days: key.rotation.map(|rotation| rotation.period_in_days),
+        next_rotation_date: key.rotation.map(|rotation| rotation.next),
+    };
+    Ok(Done::of(found, None, output))
+}
+
+/// `ListKeyRotations`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::Validation`], [`Error::InvalidMarker`].
+pub fn list_key_rotations(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &ListKeyRotations,
+) -> Result<Done<Listed<RotationEntry>>, Error> {
+    let all = match request.include_key_material.as_deref() {
+        None | Some("ROTATIONS_ONLY") => false,
+        Some("ALL_KEY_MATERIAL") => true,
+        Some(other) => {
+            let constraint =
+                "Member must satisfy enum value set: [ALL_KEY_MATERIAL, ROTATIONS_ONLY]";
+            return Err(Error::constraint(other, "includeKeyMaterial", constraint));
+        }
+    };
+    let found = directory.find_key(call, &request.key_id)?;
+    let (key, marker) = (&found.entry.key, request.marker.as_deref());
+    let kind = if all { "material" } else { "rotations" };
+    let arn = key.arn();
+    let page = Page::new(call.scope, &[kind, &arn], request.limit, (100, 1000), marker)?;
+    let after = after(&page)?;
+    let current = key.current()?.number;
+    let shown =
+        |version: &&KeyVersion| version.number > after && (all || version.rotated.is_some());
+    let entry = |version: &KeyVersion| RotationEntry {
+        key_id: arn.clone(),
+        key_version: version.number,
+        key_material_id: version.material_id.clone(),
+        current: version.number == current,
+        rotation_date: version.created,
+        rotation_type: version.rotated.map(RotationType::as_str),
+    };
+    let entries = key.versions.iter().filter(shown).take(page.limit + 1).map(entry).collect();
+    let listed = page.cut(entries, |entry| entry.key_version.to_string());
+    Ok(Done::of(found, None, listed))
 }
 
 /// `DescribeKeyVersions`
@@ -56,8 +181,7 @@ pub fn describe_key_versions(
     let arn = found.entry.key.arn();
     let marker = request.marker.as_deref();
     let page = Page::new(call.scope, &["versions", &arn], request.limit, (100, 1000), marker)?;
-    let after = page.after.as_deref().map(|text| text.parse().map_err(|_| Error::InvalidMarker));
-    let after: u32 = after.transpose()?.unwrap_or_default();
+    let after = after(&page)?;
     let entries = found.entry.key.version_entries().into_iter();
     let entries = entries.filter(|entry| entry.key_version > after).take(page.limit + 1).collect();
     let listed = page.cut(entries, |entry| entry.key_version.to_string());
@@ -65,4 +189,39 @@ pub fn describe_key_versions(
 }
 
 /// Rotations on demand of one key at the most (AWS KMS Developer Guide, "Resource quotas").
-const ROTATIONS: u32 = 25;
+const ROTATIONS: usize = 25;
+/// Days between automatic rotations (API reference, `EnableKeyRotation`).
+const SHORTEST_PERIOD: i32 = 90;
+const LONGEST_PERIOD: i32 = 2560;
+
+fn add_version(
+    found: Found,
+    now: DateTime<Utc>,
+    kind: RotationType,
+) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
+    let (id, key_id) = (found.entry.key.id, found.entry.key.arn());
+    let key_version = found.entry.key.current()?.number + 1;
+    let (version, material) = KeyVersion::generate(id, key_version, now, Some(kind))?;
+    let row = material_row(id, key_version);
+    let value = Value::from(material.expose().to_vec());
+    let material = Change { row, expected: Revision(0), value: Some(value) };
+    let mut done = update(found, Act::Rotate, |key| rotate(key, version, now, kind))?;
+    // Material first, so that no reader meets a version without it.
+    done.changes.insert(0, material);
+    done.touched.version = Some(key_version);
+    Ok(with_output(done, RotateKeyOnDemandOutput { key_id, key_version }))
+}
+
+fn rotate(key: &mut Key, version: KeyVersion, now: DateTime<Utc>, kind: RotationType) {
+    key.versions.push(version);
+    // Rotation on demand leaves the schedule of automatic rotation alone, as on AWS.
+    if let (RotationType::Automatic, Some(rotation)) = (kind, key.rotation.as_mut()) {
+        rotation.next = now + TimeDelta::days(i64::from(rotation.period_in_days));
+    }
+}
+
+/// The last version of the page before.
+fn after(page: &Page) -> Result<u32, Error> {
+    let parse = |text: &str| text.parse().map_err(|_| Error::InvalidMarker);
+    Ok(page.after.as_deref().map(parse).transpose()?.unwrap_or_default())
+}

@@ -12,7 +12,7 @@
 //! | `operation.rs` | what an operation is |
 //! | `operations.rs` | the register: every operation there is |
 //! | `walk.rs` | the walk itself |
-//! | `sweep.rs` | removing keys whose waiting period is over |
+//! | `sweep.rs` | what is done when its time has come |
 //! | `identity.rs` | who the caller is |
 //! | `trail.rs` | the operations on the audit trail |
 //! | `opening.rs` | opening, checking and closing a store |

@@ -107,6 +107,10 @@ register! {
         on [key "kms:ListKeyRotations", key_id], records [key_id, limit, marker];
     DisableKey => kms::disable_key, writes,
         on [key "kms:DisableKey", key_id], records [key_id];
+    DisableKeyRotation => kms::disable_key_rotation, writes,
+        on [key "kms:DisableKeyRotation", key_id], records [key_id];
+    EnableKeyRotation => kms::enable_key_rotation, writes,
+        on [key "kms:EnableKeyRotation", key_id], records [key_id, rotation_period_in_days];
     EnableKey => kms::enable_key, writes,
         on [key "kms:EnableKey", key_id], records [key_id];
     Encrypt => kms::encrypt, reads,
@@ -120,8 +124,13 @@ register! {
         records [key_id, key_spec, number_of_bytes] context encryption_context;
     GenerateRandom => kms::generate_random, reads,
         on [account "kms:GenerateRandom"], records [number_of_bytes];
+    GetKeyRotationStatus => kms::get_key_rotation_status, reads,
+        on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
     ListAliases => kms::list_aliases, reads,
         on [account "kms:ListAliases"], records [key_id, limit, marker];
+    ListKeyRotations => kms::list_key_rotations, reads,
+        on [key "kms:ListKeyRotations", key_id],
+        records [key_id, include_key_material, limit, marker];
     ListKeys => kms::list_keys, reads,
         on [account "kms:ListKeys"], records [limit, marker];
     ListResourceTags => kms::list_resource_tags, reads,
@@ -134,6 +143,8 @@ register! {
         on [blob "kms:ReEncryptFrom", ciphertext_blob; destination "kms:ReEncryptTo"],
         records [source_key_id, destination_key_id, destination_encryption_context]
         context source_encryption_context;
+    RotateKey => kms::rotate_key, writes,
+        on [account "kms:RotateKey"], records [key_id];
     RotateKeyOnDemand => kms::rotate_key_on_demand, writes,
         on [key "kms:RotateKeyOnDemand", key_id], records [key_id];
     ScheduleKeyDeletion => kms::schedule_key_deletion, writes,
@@ -228,6 +239,6 @@ mod tests {
             }
         }
         let own: Vec<_> = names.symmetric_difference(&reachable).copied().collect();
-        assert_eq!(own, ["DeleteKey", "GetCallerIdentity"]);
+        assert_eq!(own, ["DeleteKey", "GetCallerIdentity", "RotateKey"]);
     }
 }

@@ -1,4 +1,5 @@
-//! Removing keys whose waiting period is over: the service's own calls, recorded as every other.
+//! What the service does when its time has come: removing keys whose waiting period is over, and
+//! automatic rotation. Its own calls, recorded as every other.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,21 +12,30 @@ use crate::kms;
 const EVERY: Duration = Duration::from_secs(60);
 
 impl Service {
-    /// Removes every key whose waiting period is over; returns how many went.
+    /// Rotates every key whose rotation is due, and removes every key whose waiting period is over;
+    /// returns how many keys were changed.
     ///
-    /// Until it runs such a key already answers as if it did not exist.
+    /// Until it runs a key to be removed already answers as if it did not exist.
     pub async fn sweep(self: &Arc<Self>) -> usize {
-        let expired = kms::expired_keys(&self.rooms().keys, self.clock().now());
-        let mut removed = 0;
+        let now = self.clock().now();
+        let mut changed = 0;
+        for (scope, key_id) in kms::due_rotations(&self.rooms().keys, now) {
+            let caller = Caller::service(scope.account(), scope.region());
+            match self.call(caller, kms::RotateKey { key_id }).await.result {
+                Ok(_) => changed += 1,
+                Err(error) => tracing::warn!(%error, "a key could not be rotated"),
+            }
+        }
+        let expired = kms::expired_keys(&self.rooms().keys, now);
         for (scope, key_id) in expired {
             let caller = Caller::service(scope.account(), scope.region());
             let reply = self.call(caller, kms::DeleteKey { key_id }).await;
             match reply.result {
-                Ok(()) => removed += 1,
+                Ok(()) => changed += 1,
                 Err(error) => tracing::warn!(%error, "an expired key could not be removed"),
             }
         }
-        removed
+        changed
     }
 
     /// Sweeps now and then for as long as the service lives. Runs on the current runtime.

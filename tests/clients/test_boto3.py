@@ -78,6 +78,30 @@ def test_a_whole_life(kms, key_id):
     kms.delete_alias(AliasName=alias)
 
 
+def test_rotation_is_scheduled_and_listed(kms, key_id):
+    assert kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"] is False
+    kms.enable_key_rotation(KeyId=key_id, RotationPeriodInDays=180)
+    status = kms.get_key_rotation_status(KeyId=key_id)
+    assert (status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (True, 180)
+    created = kms.describe_key(KeyId=key_id)["KeyMetadata"]["CreationDate"]
+    assert (status["NextRotationDate"] - created).days == 180
+    kms.rotate_key_on_demand(KeyId=key_id)
+    kms.rotate_key_on_demand(KeyId=key_id)
+    pages = kms.get_paginator("list_key_rotations").paginate(
+        KeyId=key_id, PaginationConfig={"PageSize": 1}
+    )
+    found = [rotation for page in pages for rotation in page["Rotations"]]
+    assert [rotation["RotationType"] for rotation in found] == ["ON_DEMAND", "ON_DEMAND"]
+    everything = kms.list_key_rotations(KeyId=key_id, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    states = [rotation["KeyMaterialState"] for rotation in everything["Rotations"]]
+    assert states == ["NON_CURRENT", "NON_CURRENT", "CURRENT"]
+    kms.disable_key_rotation(KeyId=key_id)
+    assert "NextRotationDate" not in kms.get_key_rotation_status(KeyId=key_id)
+    for days in (89, 2561):
+        refused(kms, "ValidationException", "enable_key_rotation",
+                KeyId=key_id, RotationPeriodInDays=days)
+
+
 def test_paginators_find_everything_once(kms):
     made = {kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(7)}
     pages = kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 3})

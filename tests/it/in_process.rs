@@ -9,8 +9,9 @@ use strongroom::Strongroom;
 use strongroom::audit::Query as Conditions;
 use strongroom::clock::Clock;
 use strongroom::kms::{
-    CreateAlias, CreateKey, DescribeKey, GenerateDataKey, ListResourceTags, RotateKeyOnDemand,
-    ScheduleKeyDeletion, Tag, TagResource, UpdateAlias,
+    CreateAlias, CreateKey, DescribeKey, DisableKey, DisableKeyRotation, EnableKey,
+    EnableKeyRotation, GenerateDataKey, GetKeyRotationStatus, ListKeyRotations, ListResourceTags,
+    RotateKeyOnDemand, ScheduleKeyDeletion, Tag, TagResource, UnwrapDataKey, UpdateAlias,
 };
 use strongroom::proto::v1::keys_client::KeysClient;
 use strongroom::service::{Caller, Query};
@@ -62,6 +63,46 @@ fn a_key_is_removed_when_its_time_has_come_and_the_trail_says_so() {
         assert_eq!(found.len(), 1);
         assert!(found[0].event.key.as_ref().unwrap().ends_with(&key_id));
         assert_eq!(found[0].event.principal, "strongroom.internal");
+        room.close().unwrap();
+    });
+}
+
+#[test]
+fn a_key_is_rotated_every_period_and_only_while_it_is_enabled() {
+    runtime().block_on(async {
+        let clock = Clock::manual(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+        let room = Strongroom::builder().ephemeral().clock(clock.clone()).build().unwrap();
+        let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
+        let first = room.call(data_key(&key_id)).await.unwrap();
+        let rotation_period_in_days = Some(90);
+        let request = EnableKeyRotation { key_id: key_id.clone(), rotation_period_in_days };
+        room.call(request).await.unwrap();
+        room.call(RotateKeyOnDemand { key_id: key_id.clone() }).await.unwrap();
+        clock.advance(TimeDelta::days(89));
+        assert_eq!(room.service().sweep().await, 0, "on demand leaves the schedule alone");
+        clock.advance(TimeDelta::days(1));
+        assert_eq!(room.service().sweep().await, 1);
+        room.call(DisableKey { key_id: key_id.clone() }).await.unwrap();
+        clock.advance(TimeDelta::days(200));
+        assert_eq!(room.service().sweep().await, 0, "a disabled key waits");
+        room.call(EnableKey { key_id: key_id.clone() }).await.unwrap();
+        assert_eq!(room.service().sweep().await, 1, "once, however long it waited");
+        assert_eq!(room.service().sweep().await, 0);
+        let status = GetKeyRotationStatus { key_id: key_id.clone() };
+        let status = room.call(status).await.unwrap();
+        assert_eq!(status.next_rotation_date, Some(clock.now() + TimeDelta::days(90)));
+        let list = ListKeyRotations { key_id: key_id.clone(), ..Default::default() };
+        let kinds: Vec<_> = room.call(list).await.unwrap().entries;
+        let kinds: Vec<_> = kinds.into_iter().map(|entry| entry.rotation_type.unwrap()).collect();
+        assert_eq!(kinds, ["ON_DEMAND", "AUTOMATIC", "AUTOMATIC"]);
+        let ciphertext_blob = first.ciphertext_blob;
+        let request = UnwrapDataKey { ciphertext_blob, ..Default::default() };
+        let opened = room.call(request).await.unwrap();
+        assert_eq!(opened.plaintext.expose(), first.plaintext.expose());
+        let request = DisableKeyRotation { key_id: key_id.clone() };
+        room.call(request).await.unwrap();
+        clock.advance(TimeDelta::days(1000));
+        assert_eq!(room.service().sweep().await, 0);
         room.close().unwrap();
     });
 }

@@ -70,6 +70,59 @@ pub(super) fn disable_key(asked: &mut Members) -> Read<kms::DisableKey> {
     Ok(kms::DisableKey { key_id: asked.required("KeyId")? })
 }
 
+pub(super) fn disable_key_rotation(asked: &mut Members) -> Read<kms::DisableKeyRotation> {
+    Ok(kms::DisableKeyRotation { key_id: asked.required("KeyId")? })
+}
+
+pub(super) fn enable_key_rotation(asked: &mut Members) -> Read<kms::EnableKeyRotation> {
+    let key_id = asked.required("KeyId")?;
+    let rotation_period_in_days = asked.integer("RotationPeriodInDays")?;
+    Ok(kms::EnableKeyRotation { key_id, rotation_period_in_days })
+}
+
+pub(super) fn get_key_rotation_status(asked: &mut Members) -> Read<kms::GetKeyRotationStatus> {
+    Ok(kms::GetKeyRotationStatus { key_id: asked.required("KeyId")? })
+}
+
+pub(super) fn rotation_status(found: kms::KeyRotationStatus) -> Value {
+    let mut status =
+        json!({ "KeyId": found.key_id, "KeyRotationEnabled": found.key_rotation_enabled });
+    if let Some(members) = status.as_object_mut() {
+        if let Some(days) = found.rotation_period_in_days {
+            members.insert("RotationPeriodInDays".to_owned(), days.into());
+        }
+        if let Some(date) = found.next_rotation_date {
+            members.insert("NextRotationDate".to_owned(), seconds(date));
+        }
+    }
+    status
+}
+
+pub(super) fn list_key_rotations(asked: &mut Members) -> Read<kms::ListKeyRotations> {
+    Ok(kms::ListKeyRotations {
+        key_id: asked.required("KeyId")?,
+        include_key_material: asked.text("IncludeKeyMaterial")?,
+        limit: asked.integer("Limit")?,
+        marker: asked.text("Marker")?,
+    })
+}
+
+pub(super) fn rotations(found: kms::Listed<kms::RotationEntry>) -> Value {
+    page("Rotations", found, |entry| {
+        let state = if entry.current { "CURRENT" } else { "NON_CURRENT" };
+        let mut rotation = json!({
+            "KeyId": entry.key_id,
+            "KeyMaterialId": entry.key_material_id,
+            "KeyMaterialState": state,
+        });
+        if let (Some(kind), Some(members)) = (entry.rotation_type, rotation.as_object_mut()) {
+            members.insert("RotationType".to_owned(), kind.into());
+            members.insert("RotationDate".to_owned(), seconds(entry.rotation_date));
+        }
+        rotation
+    })
+}
+
 pub(super) fn enable_key(asked: &mut Members) -> Read<kms::EnableKey> {
     Ok(kms::EnableKey { key_id: asked.required("KeyId")? })
 }

@@ -96,8 +96,12 @@ translations! {
         "DeleteAlias" => delete_alias, nothing;
         "DescribeKey" => describe_key, described;
         "DisableKey" => disable_key, nothing;
+        "DisableKeyRotation" => disable_key_rotation, nothing;
         "EnableKey" => enable_key, nothing;
+        "EnableKeyRotation" => enable_key_rotation, nothing;
+        "GetKeyRotationStatus" => get_key_rotation_status, rotation_status;
         "ListAliases" => list_aliases, aliases;
+        "ListKeyRotations" => list_key_rotations, rotations;
         "ListKeys" => list_keys, listed;
         "ListResourceTags" => list_resource_tags, tags;
         "RotateKeyOnDemand" => rotate_key_on_demand, rotated;
@@ -137,8 +141,14 @@ mod tests {
 
     #[test]
     fn every_operation_of_kms_that_aws_has_is_translated() {
-        let ours =
-            ["DeleteKey", "DescribeKeyVersions", "RewrapDataKey", "UnwrapDataKey", "WrapDataKey"];
+        let ours = [
+            "DeleteKey",
+            "DescribeKeyVersions",
+            "RewrapDataKey",
+            "RotateKey",
+            "UnwrapDataKey",
+            "WrapDataKey",
+        ];
         for entry in registered().filter(|entry| entry.action.starts_with("kms:")) {
             let translated = TRANSLATED.contains(&entry.name);
             assert_ne!(translated, ours.contains(&entry.name), "{}", entry.name);

@@ -150,6 +150,76 @@ impl Keys for Door {
         })
     }
 
+    async fn enable_key_rotation(
+        &self,
+        request: Request<v1::EnableKeyRotationRequest>,
+    ) -> Result<Response<v1::EnableKeyRotationResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::EnableKeyRotation {
+                    key_id: asked.key_id,
+                    rotation_period_in_days: asked.rotation_period_in_days,
+                },
+            )
+            .await;
+        answer(reply, |()| v1::EnableKeyRotationResponse {})
+    }
+
+    async fn disable_key_rotation(
+        &self,
+        request: Request<v1::DisableKeyRotationRequest>,
+    ) -> Result<Response<v1::DisableKeyRotationResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply =
+            self.service.call(caller, kms::DisableKeyRotation { key_id: asked.key_id }).await;
+        answer(reply, |()| v1::DisableKeyRotationResponse {})
+    }
+
+    async fn get_key_rotation_status(
+        &self,
+        request: Request<v1::GetKeyRotationStatusRequest>,
+    ) -> Result<Response<v1::GetKeyRotationStatusResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply =
+            self.service.call(caller, kms::GetKeyRotationStatus { key_id: asked.key_id }).await;
+        answer(reply, |found| v1::GetKeyRotationStatusResponse {
+            key_id: found.key_id,
+            key_rotation_enabled: found.key_rotation_enabled,
+            rotation_period_in_days: found.rotation_period_in_days,
+            next_rotation_date: found.next_rotation_date.map(timestamp),
+        })
+    }
+
+    async fn list_key_rotations(
+        &self,
+        request: Request<v1::ListKeyRotationsRequest>,
+    ) -> Result<Response<v1::ListKeyRotationsResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::ListKeyRotations {
+                    key_id: asked.key_id,
+                    include_key_material: given(asked.include_key_material),
+                    limit: limit(asked.limit),
+                    marker: given(asked.marker),
+                },
+            )
+            .await;
+        answer(reply, |listed| {
+            let (rotations, next_marker, truncated) = page(listed, rotation);
+            v1::ListKeyRotationsResponse { rotations, next_marker, truncated }
+        })
+    }
+
     async fn describe_key_versions(
         &self,
         request: Request<v1::DescribeKeyVersionsRequest>,
@@ -338,6 +408,17 @@ fn version(entry: kms::KeyVersionEntry) -> v1::KeyVersion {
         creation_date: Some(timestamp(entry.creation_date)),
         key_material_id: entry.key_material_id,
         current: entry.current,
+    }
+}
+
+fn rotation(entry: kms::RotationEntry) -> v1::KeyRotation {
+    v1::KeyRotation {
+        key_id: entry.key_id,
+        key_version: entry.key_version,
+        key_material_id: entry.key_material_id,
+        current: entry.current,
+        rotation_date: Some(timestamp(entry.rotation_date)),
+        rotation_type: entry.rotation_type.unwrap_or_default().to_owned(),
     }
 }
 
