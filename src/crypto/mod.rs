@@ -9,6 +9,7 @@
 //! | `random.rs` | the operating system's random source |
 //! | `derive.rs` | HKDF-SHA256 and every label it is ever used with |
 //! | `digest.rs` | SHA-256 |
+//! | `mac.rs` | HMAC |
 //! | `aead.rs` | AES-256-GCM for small things: wrapped keys, stored values |
 //! | `bulk.rs` | AES-256-GCM in place for object data, through `aws-lc-rs` |
 
@@ -16,6 +17,7 @@ pub mod aead;
 pub mod bulk;
 pub mod derive;
 pub mod digest;
+pub mod mac;
 pub mod random;
 pub mod secret;
 

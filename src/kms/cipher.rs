@@ -6,6 +6,7 @@ use super::requests::{
     Decrypt, DecryptOutput, Encrypt, EncryptOutput, EncryptionContext, GenerateRandom, ReEncrypt,
     ReEncryptOutput,
 };
+use super::spec::KeyUsage;
 use super::state::Act;
 use super::{Error, context};
 use crate::crypto::Plaintext;
@@ -27,7 +28,8 @@ pub fn encrypt(
     check_algorithm(request.encryption_algorithm.as_deref())?;
     check_grant_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
-    let (ciphertext_blob, key_version) = seal(&found, &request.encryption_context, plaintext)?;
+    let (ciphertext_blob, key_version) =
+        seal(&found, "Encrypt", &request.encryption_context, plaintext)?;
     let key_id = found.entry.key.arn();
     let encryption_algorithm = SYMMETRIC_DEFAULT;
     let output = EncryptOutput { key_id, key_version, ciphertext_blob, encryption_algorithm };
@@ -98,12 +100,14 @@ pub fn generate_random(
 /// Seals under a key's current version.
 pub(super) fn seal(
     found: &Found,
+    operation: &str,
     context: &EncryptionContext,
     plaintext: &[u8],
 ) -> Result<(Vec<u8>, u32), Error> {
     let context = context::encode(context)?;
     let key = &found.entry.key;
     key.state.permits(Act::Use, &key.arn())?;
+    key.spec.permits(KeyUsage::EncryptDecrypt, &key.arn(), operation)?;
     let version = key.current()?.number;
     let material = found.entry.material(version).map_err(|_| Error::Internal)?;
     Ok((blob::seal(key.id, version, material, &context, plaintext)?, version))
@@ -149,7 +153,7 @@ pub(super) fn move_to(
 ) -> Result<Done<ReEncryptOutput>, Error> {
     let source = open(directory, call, bytes, context, insisted)?;
     let plaintext = &source.output.plaintext;
-    let (blob, version) = seal(&destination, destination_context, plaintext.expose())?;
+    let (blob, version) = seal(&destination, "ReEncrypt", destination_context, plaintext.expose())?;
     let output = ReEncryptOutput {
         ciphertext_blob: blob,
         source_key_id: source.output.key_id,
@@ -188,15 +192,21 @@ pub(super) fn byte_count(asked: i32) -> Result<usize, Error> {
 /// A plaintext of 1 to `greatest` bytes.
 pub(super) fn bounded(plaintext: Option<&Plaintext>, greatest: usize) -> Result<&[u8], Error> {
     let bytes = plaintext.map(Plaintext::expose).unwrap_or_default();
+    bounded_bytes("plaintext", bytes, greatest)?;
+    Ok(bytes)
+}
+
+/// 1 to `greatest` bytes of a member.
+pub(super) fn bounded_bytes(member: &str, bytes: &[u8], greatest: usize) -> Result<(), Error> {
     if bytes.is_empty() {
         let constraint = "Member must have length greater than or equal to 1";
-        return Err(Error::length("plaintext", constraint));
+        return Err(Error::length(member, constraint));
     }
     if bytes.len() > greatest {
         let constraint = format!("Member must have length less than or equal to {greatest}");
-        return Err(Error::length("plaintext", &constraint));
+        return Err(Error::length(member, &constraint));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 fn check_algorithm(algorithm: Option<&str>) -> Result<(), Error> {

@@ -24,7 +24,8 @@ pub fn generate_data_key(
     let found = directory.find(call, &request.key_id)?;
     let plaintext = Plaintext::generate(length)?;
     let context = &request.encryption_context;
-    let (ciphertext_blob, key_version) = seal(&found, context, plaintext.expose())?;
+    let (ciphertext_blob, key_version) =
+        seal(&found, "GenerateDataKey", context, plaintext.expose())?;
     let key_id = found.entry.key.arn();
     let output = GenerateDataKeyOutput { key_id, key_version, plaintext, ciphertext_blob };
     Ok(Done::of(found, Some(key_version), output))
@@ -44,7 +45,8 @@ pub fn generate_data_key_without_plaintext(
     let found = directory.find(call, &request.key_id)?;
     let plaintext = Plaintext::generate(length)?;
     let context = &request.encryption_context;
-    let (ciphertext_blob, key_version) = seal(&found, context, plaintext.expose())?;
+    let (ciphertext_blob, key_version) =
+        seal(&found, "GenerateDataKeyWithoutPlaintext", context, plaintext.expose())?;
     let key_id = found.entry.key.arn();
     let output = WrappedDataKey { key_id, key_version, ciphertext_blob };
     Ok(Done::of(found, Some(key_version), output))
@@ -62,7 +64,8 @@ pub fn wrap_data_key(
     let plaintext = bounded(request.plaintext.as_ref(), LONGEST)?;
     check_grant_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
-    let (ciphertext_blob, key_version) = seal(&found, &request.encryption_context, plaintext)?;
+    let (ciphertext_blob, key_version) =
+        seal(&found, "WrapDataKey", &request.encryption_context, plaintext)?;
     let key_id = found.entry.key.arn();
     let output = WrappedDataKey { key_id, key_version, ciphertext_blob };
     Ok(Done::of(found, Some(key_version), output))

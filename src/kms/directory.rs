@@ -13,8 +13,8 @@ use parking_lot::RwLock;
 use super::blob::{self, CiphertextBlob};
 use super::id::{AliasName, KeyId, KeyReference};
 use super::key::{Alias, Key, key_row, parse_material_row};
-use super::{Error, Scope};
-use crate::crypto::SecretKey;
+use super::{Error, KeySpec, Scope};
+use crate::crypto::{Plaintext, SecretKey};
 use crate::store::{Applied, Change, Revision, RowId, Table};
 
 /// What a room function is called with beside its request.
@@ -75,18 +75,54 @@ pub struct KeyEntry {
     pub key: Key,
     /// How often it was written.
     pub revision: Revision,
-    materials: Vec<Arc<SecretKey>>,
+    materials: Vec<Arc<Material>>,
+}
+
+/// Key material, as its spec has it.
+#[derive(Debug)]
+enum Material {
+    Symmetric(SecretKey),
+    Mac(Plaintext),
+}
+
+impl Material {
+    fn new(spec: KeySpec, bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != spec.material_len() {
+            return None;
+        }
+        Some(match spec {
+            KeySpec::SymmetricDefault => Self::Symmetric(SecretKey::from_slice(bytes).ok()?),
+            KeySpec::Hmac(_) => Self::Mac(Plaintext::from(bytes.to_vec())),
+        })
+    }
 }
 
 impl KeyEntry {
-    /// The material of a version.
+    /// The material of a version of a symmetric key.
     ///
     /// # Errors
-    /// [`Error::InvalidCiphertext`] for a version that the key never had.
+    /// [`Error::InvalidCiphertext`] for a version that the key never had, or another kind of key.
     pub fn material(&self, version: u32) -> Result<&SecretKey, Error> {
-        let place = usize::try_from(version).ok().and_then(|number| number.checked_sub(1));
-        let material = place.and_then(|place| self.materials.get(place));
-        material.map(AsRef::as_ref).ok_or(Error::InvalidCiphertext)
+        match self.of_version(version) {
+            Some(Material::Symmetric(key)) => Ok(key),
+            Some(Material::Mac(_)) | None => Err(Error::InvalidCiphertext),
+        }
+    }
+
+    /// The material of a version of an HMAC key.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for another kind of key: its spec was to be looked at before.
+    pub fn mac_key(&self, version: u32) -> Result<&Plaintext, Error> {
+        match self.of_version(version) {
+            Some(Material::Mac(key)) => Ok(key),
+            Some(Material::Symmetric(_)) | None => Err(Error::Internal),
+        }
+    }
+
+    fn of_version(&self, version: u32) -> Option<&Material> {
+        let place = usize::try_from(version).ok()?.checked_sub(1)?;
+        self.materials.get(place).map(AsRef::as_ref)
     }
 
     /// The change that writes `key` over this entry.
@@ -123,7 +159,7 @@ struct Memory {
     keys: HashMap<KeyId, Arc<KeyEntry>>,
     listed: BTreeMap<Scope, BTreeMap<KeyId, ()>>,
     aliases: BTreeMap<Scope, BTreeMap<AliasName, Arc<Alias>>>,
-    materials: HashMap<KeyId, BTreeMap<u32, Arc<SecretKey>>>,
+    materials: HashMap<KeyId, BTreeMap<u32, Plaintext>>,
 }
 
 impl Directory {
@@ -311,8 +347,7 @@ impl Memory {
         };
         let key = Key::decode(id, bytes)?;
         self.listed.entry(key.scope.clone()).or_default().insert(id, ());
-        self.publish(key, revision);
-        Some(())
+        self.publish(key, revision)
     }
 
     /// Material may come before or after its key's row: a commit writes it first, so that no
@@ -328,21 +363,30 @@ impl Memory {
             }
             return Some(());
         };
-        let material = Arc::new(SecretKey::from_slice(bytes).ok()?);
+        let material = Plaintext::from(bytes.to_vec());
         self.materials.entry(id).or_default().insert(version, material);
         if let Some(entry) = self.keys.get(&id) {
             let (key, revision) = (entry.key.clone(), entry.revision);
-            self.publish(key, revision);
+            self.publish(key, revision)?;
         }
         Some(())
     }
 
-    fn publish(&mut self, key: Key, revision: Revision) {
-        let empty = BTreeMap::new();
-        let known = self.materials.get(&key.id).unwrap_or(&empty);
-        // Only an unbroken run from version 1: a gap would shift every later version.
-        let materials = (1..).map_while(|version: u32| known.get(&version).cloned()).collect();
+    /// None when material is not what the key's spec says.
+    fn publish(&mut self, key: Key, revision: Revision) -> Option<()> {
+        let mut materials = self.keys.get(&key.id).map(|entry| entry.materials.clone());
+        let materials_of = materials.get_or_insert_default();
+        // Only an unbroken run from version 1: a gap would shift every later version. Material
+        // never changes, so what an earlier entry read is kept.
+        let known = self.materials.get(&key.id);
+        let from = u32::try_from(materials_of.len()).ok()?;
+        for version in (from..).filter_map(|version| version.checked_add(1)) {
+            let Some(bytes) = known.and_then(|known| known.get(&version)) else { break };
+            materials_of.push(Arc::new(Material::new(key.spec, bytes.expose())?));
+        }
+        let materials = materials.unwrap_or_default();
         self.keys.insert(key.id, Arc::new(KeyEntry { key, revision, materials }));
+        Some(())
     }
 }
 

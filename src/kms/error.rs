@@ -31,6 +31,9 @@ pub enum Error {
     /// `InvalidKeyUsageException`
     #[error("{0}")]
     InvalidKeyUsage(String),
+    /// `KMSInvalidMacException`
+    #[error("The HMAC is not that of the message under this key and algorithm.")]
+    InvalidMac,
     /// `InvalidMarkerException`
     #[error("The marker is not valid for this list.")]
     InvalidMarker,

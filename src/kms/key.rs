@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{AliasName, KeyId};
 use super::requests::{KeyMetadata, KeyVersionEntry};
-use super::{Error, KeyState, Scope};
-use crate::crypto::{SecretKey, digest};
+use super::{Error, KeySpec, KeyState, Scope};
+use crate::crypto::{Plaintext, digest};
 use crate::store::{Revision, RowId, Table, Value};
 
 /// A key without its material.
@@ -20,6 +20,8 @@ pub struct Key {
     pub scope: Scope,
     /// A UUID.
     pub id: KeyId,
+    /// What it is.
+    pub spec: KeySpec,
     /// When it was made.
     pub created: DateTime<Utc>,
     /// The caller's words.
@@ -86,6 +88,9 @@ struct Stored {
     v: u8,
     account: String,
     region: String,
+    /// Absent in rows of symmetric keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spec: Option<String>,
     created: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
@@ -142,6 +147,7 @@ impl Key {
             arn: self.arn(),
             creation_date: self.created,
             description: self.description.clone(),
+            key_spec: self.spec,
             key_state: self.state,
             deletion_date: self.deletion_date,
             current_key_version: current.number,
@@ -171,6 +177,7 @@ impl Key {
             v: FORMAT,
             account: self.scope.account().to_owned(),
             region: self.scope.region().to_owned(),
+            spec: Some(self.spec.as_str().to_owned()).filter(|_| self.spec != KeySpec::default()),
             created: self.created,
             description: self.description.clone(),
             state: self.state,
@@ -194,6 +201,7 @@ impl Key {
         Some(Self {
             scope: Scope::new(&stored.account, &stored.region).ok()?,
             id,
+            spec: stored.spec.map_or(Some(KeySpec::default()), |name| KeySpec::parse(&name))?,
             created: stored.created,
             description: stored.description,
             state: stored.state,
@@ -212,14 +220,15 @@ impl KeyVersion {
     /// [`Error::Internal`] when the random source fails.
     pub fn generate(
         key: KeyId,
+        spec: KeySpec,
         number: u32,
         now: DateTime<Utc>,
         rotated: Option<RotationType>,
-    ) -> Result<(Self, SecretKey), Error> {
-        let material = SecretKey::generate()?;
+    ) -> Result<(Self, Value), Error> {
+        let material = Plaintext::generate(spec.material_len())?;
         let place = digest::sha256(&[key.as_bytes(), &number.to_be_bytes()]);
         let version = Self { number, created: now, material_id: hex::encode(place), rotated };
-        Ok((version, material))
+        Ok((version, Value::from(material.expose().to_vec())))
     }
 }
 
@@ -322,10 +331,11 @@ mod tests {
         let scope = Scope::new("111122223333", "eu-west-1").unwrap();
         let id = KeyId::generate().unwrap();
         let now = DateTime::from_timestamp(1_700_000_000, 123_000).unwrap();
-        let (version, _) = KeyVersion::generate(id, 1, now, None).unwrap();
+        let (version, _) = KeyVersion::generate(id, KeySpec::default(), 1, now, None).unwrap();
         let key = Key {
             scope: scope.clone(),
             id,
+            spec: KeySpec::parse("HMAC_384").unwrap(),
             created: now,
             description: "häuser".to_owned(),
             state: KeyState::PendingDeletion,

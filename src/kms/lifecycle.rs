@@ -13,9 +13,10 @@ use super::requests::{
     EnableKey, KeyListEntry, KeyMetadata, ListKeys, Listed, ScheduleKeyDeletion,
     ScheduleKeyDeletionOutput, UpdateKeyDescription,
 };
+use super::spec::KeySpec;
 use super::state::{Act, KeyState};
 use super::{Error, Scope, cipher, tags};
-use crate::store::{Change, Revision, Value};
+use crate::store::{Change, Revision};
 
 /// `CreateKey`
 ///
@@ -27,13 +28,14 @@ pub fn create_key(
     request: &CreateKey,
 ) -> Result<Done<KeyMetadata>, Error> {
     check_description(&request.description)?;
-    check_kind(request)?;
+    let spec = check_kind(request)?;
     let tags = tags::merged(&BTreeMap::new(), &request.tags)?;
     let id = KeyId::generate()?;
-    let (version, material) = KeyVersion::generate(id, 1, call.now, None)?;
+    let (version, material) = KeyVersion::generate(id, spec, 1, call.now, None)?;
     let key = Key {
         scope: call.scope.clone(),
         id,
+        spec,
         created: call.now,
         description: request.description.clone(),
         state: KeyState::Enabled,
@@ -42,7 +44,6 @@ pub fn create_key(
         rotation: None,
         tags,
     };
-    let material = Value::from(material.expose().to_vec());
     let changes = vec![
         Change { row: material_row(id, 1), expected: Revision(0), value: Some(material) },
         Change { row: key_row(id), expected: Revision(0), value: Some(key.encode()?) },
@@ -249,8 +250,8 @@ fn check_description(description: &str) -> Result<(), Error> {
     Err(Error::length("description", constraint))
 }
 
-/// Only symmetric encryption keys are made here.
-fn check_kind(request: &CreateKey) -> Result<(), Error> {
+/// What is to be made.
+fn check_kind(request: &CreateKey) -> Result<KeySpec, Error> {
     let spec = request.key_spec.as_deref().unwrap_or("SYMMETRIC_DEFAULT");
     let usage = request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT");
     if !KEY_USAGES.contains(&usage) {
@@ -263,17 +264,14 @@ fn check_kind(request: &CreateKey) -> Result<(), Error> {
         let constraint = format!("Member must satisfy enum value set: [{set}]");
         return Err(Error::constraint(spec, "keySpec", &constraint));
     }
-    if spec != "SYMMETRIC_DEFAULT" {
-        return Err(Error::Unsupported(format!(
-            "strongroom does not make {spec} keys; use SYMMETRIC_DEFAULT"
-        )));
-    }
-    if usage != "ENCRYPT_DECRYPT" {
+    let made = KeySpec::parse(spec)
+        .ok_or_else(|| Error::Unsupported(format!("strongroom does not make {spec} keys")))?;
+    if usage != made.usage().as_str() {
         return Err(Error::Validation(format!(
             "KeyUsage {usage} is not compatible with KeySpec {spec}"
         )));
     }
-    Ok(())
+    Ok(made)
 }
 
 /// API reference, `CreateKey`.

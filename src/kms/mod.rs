@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `id.rs` | accounts, regions, key ids, ARNs, aliases, and how a caller may name a key |
 //! | `context.rs` | the encryption context |
+//! | `spec.rs` | key specs: what a key is and may be used for |
 //! | `state.rs` | key states, and the one table of what each allows |
 //! | `key.rs` | the key record and its versions |
 //! | `blob.rs` | ciphertext blobs |
@@ -14,7 +15,7 @@
 //! | `requests.rs` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
 //! | `lifecycle.rs`, `rotation.rs`, `aliases.rs`, `tags.rs` | operations on keys |
-//! | `data_keys.rs`, `cipher.rs` | operations with keys |
+//! | `data_keys.rs`, `cipher.rs`, `macs.rs` | operations with keys |
 //! | `error.rs` | refusals, in AWS's words |
 
 #[cfg(feature = "server")]
@@ -34,10 +35,13 @@ mod key;
 #[cfg(feature = "server")]
 mod lifecycle;
 #[cfg(feature = "server")]
+mod macs;
+#[cfg(feature = "server")]
 mod page;
 mod requests;
 #[cfg(feature = "server")]
 mod rotation;
+pub mod spec;
 pub mod state;
 #[cfg(feature = "server")]
 mod tags;
@@ -62,12 +66,15 @@ pub use lifecycle::{
     cancel_key_deletion, create_key, delete_key, describe_key, disable_key, enable_key,
     expired_keys, list_keys, schedule_key_deletion, update_key_description,
 };
+#[cfg(feature = "server")]
+pub use macs::{generate_mac, verify_mac_of};
 pub use requests::*;
 #[cfg(feature = "server")]
 pub use rotation::{
     describe_key_versions, disable_key_rotation, due_rotations, enable_key_rotation,
     get_key_rotation_status, list_key_rotations, rotate_key, rotate_key_on_demand,
 };
+pub use spec::{KeySpec, KeyUsage};
 pub use state::KeyState;
 #[cfg(feature = "server")]
 pub use tags::{list_resource_tags, tag_resource, untag_resource};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::KeyState;
+use super::{KeySpec, KeyState};
 use crate::crypto::Plaintext;
 
 /// Names and values that are authenticated with a ciphertext.
@@ -174,6 +174,18 @@ requests! {
         grant_tokens: Vec<String>,
     } => WrappedDataKey;
 
+    /// The code of a message.
+    GenerateMac {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// 1 to 4,096 bytes.
+        message: Option<Plaintext>,
+        /// Such as `HMAC_SHA_256`.
+        mac_algorithm: String,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => GenerateMacOutput;
+
     /// Whether and when a key is rotated.
     GetKeyRotationStatus {
         /// Key id or ARN.
@@ -326,6 +338,20 @@ requests! {
         description: String,
     } => ();
 
+    /// Whether a code is a message's.
+    VerifyMac {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// 1 to 4,096 bytes.
+        message: Option<Plaintext>,
+        /// Such as `HMAC_SHA_256`.
+        mac_algorithm: String,
+        /// Up to 6,144 bytes.
+        mac: Vec<u8>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => VerifyMacOutput;
+
     /// Wraps a data key that the caller made.
     WrapDataKey {
         /// Key id, ARN, alias or alias ARN.
@@ -361,6 +387,8 @@ pub struct KeyMetadata {
     pub creation_date: DateTime<Utc>,
     /// The caller's words.
     pub description: String,
+    /// What the key is, and so what it is for.
+    pub key_spec: KeySpec,
     /// Where in its life the key is.
     pub key_state: KeyState,
     /// When it will be removed, while it waits for that.
@@ -541,4 +569,24 @@ pub struct ReEncryptOutput {
     pub key_version: u32,
     /// `SYMMETRIC_DEFAULT`.
     pub encryption_algorithm: &'static str,
+}
+
+/// Answer of `GenerateMac`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerateMacOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The code.
+    pub mac: Vec<u8>,
+    /// As asked for.
+    pub mac_algorithm: &'static str,
+}
+
+/// Answer of `VerifyMac`: the code is the message's, or there is an error instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyMacOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// As asked for.
+    pub mac_algorithm: &'static str,
 }

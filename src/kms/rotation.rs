@@ -2,7 +2,7 @@
 //!
 //! Source: AWS KMS API Reference, `EnableKeyRotation`, `RotateKeyOnDemand`, `ListKeyRotations`.
 
-use super::{Error, Scope};
+use super::{Error, KeySpec, Scope};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::directory::{Call, Directory, Done, Found};
@@ -16,7 +16,7 @@ use super::requests::{
     RotateKeyOnDemandOutput, RotationEntry,
 };
 use super::state::Act;
-use crate::store::{Change, Revision, Value};
+use crate::store::{Change, Revision};
 
 /// `RotateKeyOnDemand`: a version with fresh material encrypts from now on; every older version
 /// goes on decrypting.
@@ -31,6 +31,7 @@ pub fn rotate_key_on_demand(
 ) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
     let key = &found.entry.key;
+    check_rotates(key)?;
     key.state.permits(Act::Rotate, &key.arn())?;
     let on_demand = |version: &&KeyVersion| version.rotated == Some(RotationType::OnDemand);
     if key.versions.iter().filter(on_demand).count() >= ROTATIONS {
@@ -91,6 +92,7 @@ pub fn enable_key_rotation(
     }
     let next = call.now + TimeDelta::days(i64::from(period_in_days));
     let found = directory.find_key(call, &request.key_id)?;
+    check_rotates(&found.entry.key)?;
     update(found, Act::Rotate, |key| key.rotation = Some(Rotation { period_in_days, next }))
 }
 
@@ -201,9 +203,9 @@ fn add_version(
 ) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
     let (id, key_id) = (found.entry.key.id, found.entry.key.arn());
     let key_version = found.entry.key.current()?.number + 1;
-    let (version, material) = KeyVersion::generate(id, key_version, now, Some(kind))?;
+    let spec = found.entry.key.spec;
+    let (version, value) = KeyVersion::generate(id, spec, key_version, now, Some(kind))?;
     let row = material_row(id, key_version);
-    let value = Value::from(material.expose().to_vec());
     let material = Change { row, expected: Revision(0), value: Some(value) };
     let mut done = update(found, Act::Rotate, |key| rotate(key, version, now, kind))?;
     // Material first, so that no reader meets a version without it.
@@ -218,6 +220,15 @@ fn rotate(key: &mut Key, version: KeyVersion, now: DateTime<Utc>, kind: Rotation
     if let (RotationType::Automatic, Some(rotation)) = (kind, key.rotation.as_mut()) {
         rotation.next = now + TimeDelta::days(i64::from(rotation.period_in_days));
     }
+}
+
+/// Only symmetric encryption keys have versions beyond the first.
+fn check_rotates(key: &Key) -> Result<(), Error> {
+    if key.spec == KeySpec::SymmetricDefault {
+        return Ok(());
+    }
+    let (arn, spec) = (key.arn(), key.spec.as_str());
+    Err(Error::Unsupported(format!("{arn} is a {spec} key, which cannot be rotated")))
 }
 
 /// The last version of the page before.

@@ -103,6 +103,7 @@ impl Error {
             Self::Kms(K::InvalidKeyUsage(_)) => {
                 ("InvalidKeyUsageException", 400, Code::InvalidArgument)
             }
+            Self::Kms(K::InvalidMac) => ("KMSInvalidMacException", 400, Code::InvalidArgument),
             Self::Kms(K::InvalidMarker) => ("InvalidMarkerException", 400, Code::InvalidArgument),
             Self::Kms(K::InvalidState { .. }) => {
                 ("KMSInvalidStateException", 400, Code::FailedPrecondition)

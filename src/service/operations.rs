@@ -122,6 +122,8 @@ register! {
     GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads,
         on [key "kms:GenerateDataKeyWithoutPlaintext", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
+    GenerateMac => kms::generate_mac, reads,
+        on [key "kms:GenerateMac", key_id], records [key_id, mac_algorithm];
     GenerateRandom => kms::generate_random, reads,
         on [account "kms:GenerateRandom"], records [number_of_bytes];
     GetKeyRotationStatus => kms::get_key_rotation_status, reads,
@@ -159,6 +161,8 @@ register! {
         on [key "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
     UpdateKeyDescription => kms::update_key_description, writes,
         on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
+    VerifyMac => kms::verify_mac_of, reads,
+        on [key "kms:VerifyMac", key_id], records [key_id, mac_algorithm];
     WrapDataKey => kms::wrap_data_key, reads,
         on [key "kms:Encrypt", key_id], records [key_id] context encryption_context;
 }

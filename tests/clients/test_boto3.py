@@ -102,6 +102,35 @@ def test_rotation_is_scheduled_and_listed(kms, key_id):
                 KeyId=key_id, RotationPeriodInDays=days)
 
 
+@pytest.mark.parametrize("bits", [224, 256, 384, 512])
+def test_codes_are_made_and_verified(kms, bits):
+    spec, algorithm = f"HMAC_{bits}", f"HMAC_SHA_{bits}"
+    made = kms.create_key(KeySpec=spec, KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]
+    assert made["MacAlgorithms"] == [algorithm] and "EncryptionAlgorithms" not in made
+    key_id, use = made["KeyId"], {"KeyId": made["KeyId"], "MacAlgorithm": algorithm}
+    code = kms.generate_mac(Message=b"message", **use)["Mac"]
+    assert len(code) * 8 == bits
+    assert kms.generate_mac(Message=b"message", **use)["Mac"] == code
+    assert kms.verify_mac(Message=b"message", Mac=code, **use)["MacValid"] is True
+    for message, mac in [(b"another", code), (b"message", code[:-1]), (b"message", code[::-1])]:
+        refused(kms, "KMSInvalidMacException", "verify_mac", Message=message, Mac=mac, **use)
+    other = "HMAC_SHA_256" if bits != 256 else "HMAC_SHA_512"
+    refused(kms, "InvalidKeyUsageException", "generate_mac",
+            KeyId=key_id, MacAlgorithm=other, Message=b"x")
+    refused(kms, "InvalidKeyUsageException", "encrypt", KeyId=key_id, Plaintext=b"x")
+    refused(kms, "InvalidKeyUsageException", "generate_data_key", KeyId=key_id, KeySpec="AES_256")
+    refused(kms, "UnsupportedOperationException", "rotate_key_on_demand", KeyId=key_id)
+    refused(kms, "UnsupportedOperationException", "enable_key_rotation", KeyId=key_id)
+    symmetric = kms.create_key()["KeyMetadata"]["KeyId"]
+    message = refused(kms, "InvalidKeyUsageException", "generate_mac",
+                      KeyId=symmetric, MacAlgorithm=algorithm, Message=b"x")
+    assert message.endswith("key usage is ENCRYPT_DECRYPT which is not valid for GenerateMac.")
+    for wrong in (b"", b"x" * 4097):
+        refused(kms, "ValidationException", "generate_mac", Message=wrong, **use)
+    kms.disable_key(KeyId=key_id)
+    refused(kms, "DisabledException", "verify_mac", Message=b"message", Mac=code, **use)
+
+
 def test_paginators_find_everything_once(kms):
     made = {kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(7)}
     pages = kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 3})

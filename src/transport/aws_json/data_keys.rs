@@ -83,6 +83,37 @@ pub(super) fn wrapped(done: kms::WrappedDataKey) -> Value {
     json!({ "KeyId": done.key_id, "CiphertextBlob": STANDARD.encode(done.ciphertext_blob) })
 }
 
+pub(super) fn generate_mac(asked: &mut Members) -> Read<kms::GenerateMac> {
+    Ok(kms::GenerateMac {
+        key_id: asked.required("KeyId")?,
+        message: asked.blob("Message")?.map(Plaintext::from),
+        mac_algorithm: asked.required("MacAlgorithm")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn mac(done: kms::GenerateMacOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "Mac": STANDARD.encode(done.mac),
+        "MacAlgorithm": done.mac_algorithm,
+    })
+}
+
+pub(super) fn verify_mac(asked: &mut Members) -> Read<kms::VerifyMac> {
+    Ok(kms::VerifyMac {
+        key_id: asked.required("KeyId")?,
+        message: asked.blob("Message")?.map(Plaintext::from),
+        mac_algorithm: asked.required("MacAlgorithm")?,
+        mac: asked.blob("Mac")?.unwrap_or_default(),
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn mac_verified(done: kms::VerifyMacOutput) -> Value {
+    json!({ "KeyId": done.key_id, "MacValid": true, "MacAlgorithm": done.mac_algorithm })
+}
+
 pub(super) fn generate_random(asked: &mut Members) -> Read<kms::GenerateRandom> {
     no_recipient(asked)?;
     if asked.text("CustomKeyStoreId")?.is_some() {

@@ -50,18 +50,28 @@ pub(super) fn described(key: kms::KeyMetadata) -> Value {
         "CreationDate": seconds(key.creation_date),
         "Enabled": key.key_state == kms::KeyState::Enabled,
         "Description": key.description,
-        "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeyUsage": key.key_spec.usage().as_str(),
         "KeyState": key.key_state.as_str(),
         "Origin": "AWS_KMS",
         "KeyManager": "CUSTOMER",
-        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
-        "KeySpec": "SYMMETRIC_DEFAULT",
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+        "CustomerMasterKeySpec": key.key_spec.as_str(),
+        "KeySpec": key.key_spec.as_str(),
         "MultiRegion": false,
-        "CurrentKeyMaterialId": key.current_key_material_id,
     });
-    if let (Some(date), Some(members)) = (key.deletion_date, metadata.as_object_mut()) {
-        members.insert("DeletionDate".to_owned(), seconds(date));
+    if let Some(members) = metadata.as_object_mut() {
+        let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        if let Some(date) = key.deletion_date {
+            add("DeletionDate", seconds(date));
+        }
+        match key.key_spec.usage() {
+            kms::KeyUsage::EncryptDecrypt => {
+                add("EncryptionAlgorithms", json!(key.key_spec.encryption_algorithms()));
+                add("CurrentKeyMaterialId", key.current_key_material_id.into());
+            }
+            kms::KeyUsage::GenerateVerifyMac => {
+                add("MacAlgorithms", json!(key.key_spec.mac_algorithms()));
+            }
+        }
     }
     json!({ "KeyMetadata": metadata })
 }

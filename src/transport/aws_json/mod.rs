@@ -116,8 +116,10 @@ translations! {
         "Encrypt" => encrypt, encrypted;
         "GenerateDataKey" => generate_data_key, generated;
         "GenerateDataKeyWithoutPlaintext" => generate_data_key_without_plaintext, wrapped;
+        "GenerateMac" => generate_mac, mac;
         "GenerateRandom" => generate_random, random;
         "ReEncrypt" => re_encrypt, re_encrypted;
+        "VerifyMac" => verify_mac, mac_verified;
     }
 }
 

@@ -249,6 +249,57 @@ impl DataKeys for Door {
         })
     }
 
+    async fn generate_mac(
+        &self,
+        request: Request<v1::GenerateMacRequest>,
+    ) -> Result<Response<v1::GenerateMacResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::GenerateMac {
+                    key_id: asked.key_id,
+                    message: Some(asked.message.into()),
+                    mac_algorithm: asked.mac_algorithm,
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::GenerateMacResponse {
+            key_id: done.key_id,
+            mac: done.mac,
+            mac_algorithm: done.mac_algorithm.to_owned(),
+        })
+    }
+
+    async fn verify_mac(
+        &self,
+        request: Request<v1::VerifyMacRequest>,
+    ) -> Result<Response<v1::VerifyMacResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::VerifyMac {
+                    key_id: asked.key_id,
+                    message: Some(asked.message.into()),
+                    mac_algorithm: asked.mac_algorithm,
+                    mac: asked.mac,
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::VerifyMacResponse {
+            key_id: done.key_id,
+            mac_valid: true,
+            mac_algorithm: done.mac_algorithm.to_owned(),
+        })
+    }
+
     async fn generate_random(
         &self,
         request: Request<v1::GenerateRandomRequest>,

@@ -390,16 +390,21 @@ fn metadata(key: kms::KeyMetadata) -> v1::KeyMetadata {
         creation_date: Some(timestamp(key.creation_date)),
         enabled: key.key_state == kms::KeyState::Enabled,
         description: key.description,
-        key_usage: "ENCRYPT_DECRYPT".to_owned(),
+        key_usage: key.key_spec.usage().as_str().to_owned(),
         key_state: key.key_state.as_str().to_owned(),
         deletion_date: key.deletion_date.map(timestamp),
         origin: "AWS_KMS".to_owned(),
         key_manager: "CUSTOMER".to_owned(),
-        key_spec: "SYMMETRIC_DEFAULT".to_owned(),
-        encryption_algorithms: vec!["SYMMETRIC_DEFAULT".to_owned()],
+        key_spec: key.key_spec.as_str().to_owned(),
+        encryption_algorithms: names(key.key_spec.encryption_algorithms()),
+        mac_algorithms: names(key.key_spec.mac_algorithms()),
         current_key_version: key.current_key_version,
         current_key_material_id: key.current_key_material_id,
     }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn version(entry: kms::KeyVersionEntry) -> v1::KeyVersion {
