@@ -10,6 +10,7 @@
 //! | `derive.rs` | HKDF-SHA256 and every label it is ever used with |
 //! | `digest.rs` | SHA-256 |
 //! | `mac.rs` | HMAC |
+//! | `signing.rs` | ECDSA and RSA signatures |
 //! | `aead.rs` | AES-256-GCM for small things: wrapped keys, stored values |
 //! | `bulk.rs` | AES-256-GCM in place for object data, through `aws-lc-rs` |
 
@@ -20,6 +21,7 @@ pub mod digest;
 pub mod mac;
 pub mod random;
 pub mod secret;
+pub mod signing;
 
 pub use derive::{Purpose, derive};
 pub use secret::{Plaintext, SecretKey};

@@ -14,6 +14,7 @@ use super::blob::{self, CiphertextBlob};
 use super::id::{AliasName, KeyId, KeyReference};
 use super::key::{Alias, Key, key_row, parse_material_row};
 use super::{Error, KeySpec, Scope};
+use crate::crypto::signing::SigningKey;
 use crate::crypto::{Plaintext, SecretKey};
 use crate::store::{Applied, Change, Revision, RowId, Table};
 
@@ -83,16 +84,20 @@ pub struct KeyEntry {
 enum Material {
     Symmetric(SecretKey),
     Mac(Plaintext),
+    Signing(Box<SigningKey>),
 }
 
 impl Material {
     fn new(spec: KeySpec, bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != spec.material_len() {
-            return None;
-        }
         Some(match spec {
             KeySpec::SymmetricDefault => Self::Symmetric(SecretKey::from_slice(bytes).ok()?),
-            KeySpec::Hmac(_) => Self::Mac(Plaintext::from(bytes.to_vec())),
+            KeySpec::Hmac(hash) if bytes.len() == hash.output_len() => {
+                Self::Mac(Plaintext::from(bytes.to_vec()))
+            }
+            KeySpec::Hmac(_) => return None,
+            KeySpec::Signing(kind) => {
+                Self::Signing(Box::new(SigningKey::from_pkcs8(kind, bytes).ok()?))
+            }
         })
     }
 }
@@ -105,7 +110,7 @@ impl KeyEntry {
     pub fn material(&self, version: u32) -> Result<&SecretKey, Error> {
         match self.of_version(version) {
             Some(Material::Symmetric(key)) => Ok(key),
-            Some(Material::Mac(_)) | None => Err(Error::InvalidCiphertext),
+            Some(Material::Mac(_) | Material::Signing(_)) | None => Err(Error::InvalidCiphertext),
         }
     }
 
@@ -116,7 +121,18 @@ impl KeyEntry {
     pub fn mac_key(&self, version: u32) -> Result<&Plaintext, Error> {
         match self.of_version(version) {
             Some(Material::Mac(key)) => Ok(key),
-            Some(Material::Symmetric(_)) | None => Err(Error::Internal),
+            Some(Material::Symmetric(_) | Material::Signing(_)) | None => Err(Error::Internal),
+        }
+    }
+
+    /// The key pair of a key that signs.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for another kind of key: its spec was to be looked at before.
+    pub fn signing_key(&self) -> Result<&SigningKey, Error> {
+        match self.of_version(1) {
+            Some(Material::Signing(key)) => Ok(key),
+            Some(Material::Symmetric(_) | Material::Mac(_)) | None => Err(Error::Internal),
         }
     }
 

@@ -37,6 +37,9 @@ pub enum Error {
     /// `InvalidMarkerException`
     #[error("The marker is not valid for this list.")]
     InvalidMarker,
+    /// `KMSInvalidSignatureException`
+    #[error("The signature is not that of the message under this key and algorithm.")]
+    InvalidSignature,
     /// `KMSInvalidStateException`
     #[error("{arn} is {state}.")]
     InvalidState {

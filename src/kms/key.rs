@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{AliasName, KeyId};
 use super::requests::{KeyMetadata, KeyVersionEntry};
 use super::{Error, KeySpec, KeyState, Scope};
-use crate::crypto::{Plaintext, digest};
+use crate::crypto::digest;
 use crate::store::{Revision, RowId, Table, Value};
 
 /// A key without its material.
@@ -225,7 +225,7 @@ impl KeyVersion {
         now: DateTime<Utc>,
         rotated: Option<RotationType>,
     ) -> Result<(Self, Value), Error> {
-        let material = Plaintext::generate(spec.material_len())?;
+        let material = spec.generate()?;
         let place = digest::sha256(&[key.as_bytes(), &number.to_be_bytes()]);
         let version = Self { number, created: now, material_id: hex::encode(place), rotated };
         Ok((version, Value::from(material.expose().to_vec())))

@@ -266,6 +266,18 @@ fn check_kind(request: &CreateKey) -> Result<KeySpec, Error> {
     }
     let made = KeySpec::parse(spec)
         .ok_or_else(|| Error::Unsupported(format!("strongroom does not make {spec} keys")))?;
+    if request.key_usage.is_none() && made != KeySpec::SymmetricDefault {
+        return Err(Error::Validation(
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
+                .to_owned(),
+        ));
+    }
+    if made.is_for_on_aws(usage) {
+        return Err(Error::Unsupported(format!(
+            "strongroom does not make {spec} keys for {usage}, only for {}",
+            made.usage().as_str()
+        )));
+    }
     if usage != made.usage().as_str() {
         return Err(Error::Validation(format!(
             "KeyUsage {usage} is not compatible with KeySpec {spec}"

@@ -15,7 +15,7 @@
 //! | `requests.rs` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
 //! | `lifecycle.rs`, `rotation.rs`, `aliases.rs`, `tags.rs` | operations on keys |
-//! | `data_keys.rs`, `cipher.rs`, `macs.rs` | operations with keys |
+//! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs` | operations with keys |
 //! | `error.rs` | refusals, in AWS's words |
 
 #[cfg(feature = "server")]
@@ -41,6 +41,8 @@ mod page;
 mod requests;
 #[cfg(feature = "server")]
 mod rotation;
+#[cfg(feature = "server")]
+mod signatures;
 pub mod spec;
 pub mod state;
 #[cfg(feature = "server")]
@@ -74,6 +76,8 @@ pub use rotation::{
     describe_key_versions, disable_key_rotation, due_rotations, enable_key_rotation,
     get_key_rotation_status, list_key_rotations, rotate_key, rotate_key_on_demand,
 };
+#[cfg(feature = "server")]
+pub use signatures::{get_public_key, sign, verify};
 pub use spec::{KeySpec, KeyUsage};
 pub use state::KeyState;
 #[cfg(feature = "server")]

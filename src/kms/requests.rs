@@ -192,6 +192,14 @@ requests! {
         key_id: String,
     } => KeyRotationStatus;
 
+    /// The public key of a key pair.
+    GetPublicKey {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => GetPublicKeyOutput;
+
     /// Random bytes.
     GenerateRandom {
         /// 1 to 1,024.
@@ -294,6 +302,20 @@ requests! {
         pending_window_in_days: Option<i32>,
     } => ScheduleKeyDeletionOutput;
 
+    /// The signature of a message.
+    Sign {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// 1 to 4,096 bytes.
+        message: Option<Plaintext>,
+        /// `RAW` when absent, or `DIGEST`.
+        message_type: Option<String>,
+        /// Such as `ECDSA_SHA_256`.
+        signing_algorithm: String,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => SignOutput;
+
     /// Adds or replaces tags.
     TagResource {
         /// Key id or ARN.
@@ -337,6 +359,22 @@ requests! {
         /// Up to 8,192 characters.
         description: String,
     } => ();
+
+    /// Whether a signature is a message's.
+    Verify {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// 1 to 4,096 bytes.
+        message: Option<Plaintext>,
+        /// `RAW` when absent, or `DIGEST`.
+        message_type: Option<String>,
+        /// Such as `ECDSA_SHA_256`.
+        signing_algorithm: String,
+        /// Up to 6,144 bytes.
+        signature: Vec<u8>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => VerifyOutput;
 
     /// Whether a code is a message's.
     VerifyMac {
@@ -589,4 +627,35 @@ pub struct VerifyMacOutput {
     pub key_id: String,
     /// As asked for.
     pub mac_algorithm: &'static str,
+}
+
+/// Answer of `Sign`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// DER for ECDSA, as long as the modulus for RSA.
+    pub signature: Vec<u8>,
+    /// As asked for.
+    pub signing_algorithm: &'static str,
+}
+
+/// Answer of `Verify`: the signature is the message's, or there is an error instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// As asked for.
+    pub signing_algorithm: &'static str,
+}
+
+/// Answer of `GetPublicKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetPublicKeyOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_key: Vec<u8>,
+    /// What the key is.
+    pub key_spec: KeySpec,
 }

@@ -105,6 +105,9 @@ impl Error {
             }
             Self::Kms(K::InvalidMac) => ("KMSInvalidMacException", 400, Code::InvalidArgument),
             Self::Kms(K::InvalidMarker) => ("InvalidMarkerException", 400, Code::InvalidArgument),
+            Self::Kms(K::InvalidSignature) => {
+                ("KMSInvalidSignatureException", 400, Code::InvalidArgument)
+            }
             Self::Kms(K::InvalidState { .. }) => {
                 ("KMSInvalidStateException", 400, Code::FailedPrecondition)
             }

@@ -1,7 +1,8 @@
 //! The register: every operation there is, one entry each. What is not here cannot be reached.
 //!
 //! An entry names the request type, the room function that runs it, what the caller must be allowed
-//! to do to what, whether it only reads, and which of the request's fields go into its record
+//! to do to what, whether it only reads, whether it
+//! may take long enough to need a thread of its own (`heavy`), and which of the request's fields go into its record
 //! (`records`; a field that is not named there is never written down, so secrets cannot be).
 
 use serde_json::Value;
@@ -28,7 +29,7 @@ pub struct Registered {
 macro_rules! register {
     ($(
         $request:ident => $run:path,
-        $mode:ident,
+        $mode:ident $($heavy:ident)?,
         on [$($target:ident $action:literal $(, $field:ident)?);+],
         records [$($recorded:ident),*] $(context $context:ident)?;
     )+) => {
@@ -38,7 +39,7 @@ macro_rules! register {
                 const NAME: &'static str = stringify!($request);
                 const ACTION: &'static str = first(&[$($action),+]);
                 const READ_ONLY: bool = register!(@mode $mode);
-                const HEAVY: bool = false;
+                const HEAVY: bool = register!(@heavy $($heavy)?);
 
                 fn targets(
                     &self,
@@ -82,6 +83,8 @@ macro_rules! register {
     (@target $target:ident, $self:ident, $rooms:ident, $at:ident $(, $field:ident)?) => {
         $target($rooms, $at $(, &$self.$field)?)?
     };
+    (@heavy) => { false };
+    (@heavy heavy) => { true };
     (@mode reads) => { true };
     (@mode writes) => { false };
     (@output $request:ident) => { <kms::$request as kms::Request>::Output };
@@ -92,7 +95,7 @@ register! {
         on [key "kms:CancelKeyDeletion", key_id], records [key_id];
     CreateAlias => kms::create_alias, writes,
         on [key "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
-    CreateKey => kms::create_key, writes,
+    CreateKey => kms::create_key, writes heavy,
         on [account "kms:CreateKey"], records [description, key_usage, key_spec, tags];
     Decrypt => kms::decrypt, reads,
         on [blob "kms:Decrypt", ciphertext_blob],
@@ -126,6 +129,8 @@ register! {
         on [key "kms:GenerateMac", key_id], records [key_id, mac_algorithm];
     GenerateRandom => kms::generate_random, reads,
         on [account "kms:GenerateRandom"], records [number_of_bytes];
+    GetPublicKey => kms::get_public_key, reads,
+        on [key "kms:GetPublicKey", key_id], records [key_id];
     GetKeyRotationStatus => kms::get_key_rotation_status, reads,
         on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
     ListAliases => kms::list_aliases, reads,
@@ -151,6 +156,8 @@ register! {
         on [key "kms:RotateKeyOnDemand", key_id], records [key_id];
     ScheduleKeyDeletion => kms::schedule_key_deletion, writes,
         on [key "kms:ScheduleKeyDeletion", key_id], records [key_id, pending_window_in_days];
+    Sign => kms::sign, reads heavy,
+        on [key "kms:Sign", key_id], records [key_id, message_type, signing_algorithm];
     TagResource => kms::tag_resource, writes,
         on [key "kms:TagResource", key_id], records [key_id, tags];
     UntagResource => kms::untag_resource, writes,
@@ -161,6 +168,8 @@ register! {
         on [key "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
     UpdateKeyDescription => kms::update_key_description, writes,
         on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
+    Verify => kms::verify, reads,
+        on [key "kms:Verify", key_id], records [key_id, message_type, signing_algorithm];
     VerifyMac => kms::verify_mac_of, reads,
         on [key "kms:VerifyMac", key_id], records [key_id, mac_algorithm];
     WrapDataKey => kms::wrap_data_key, reads,

@@ -8,6 +8,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from client import Client
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 CONFIG = Config(retries={"max_attempts": 0}, parameter_validation=False)
@@ -129,6 +131,58 @@ def test_codes_are_made_and_verified(kms, bits):
         refused(kms, "ValidationException", "generate_mac", Message=wrong, **use)
     kms.disable_key(KeyId=key_id)
     refused(kms, "DisabledException", "verify_mac", Message=b"message", Mac=code, **use)
+
+
+HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1",
+     "RSA_2048", "RSA_3072", "RSA_4096"],
+)
+def test_signatures_verify_here_and_outside(kms, spec):
+    made = kms.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    key_id = made["KeyId"]
+    found = kms.get_public_key(KeyId=key_id)
+    assert found["SigningAlgorithms"] == made["SigningAlgorithms"]
+    public = serialization.load_der_public_key(found["PublicKey"])
+    for algorithm in found["SigningAlgorithms"]:
+        hash = HASHES[algorithm[-3:]]
+        hasher = hashes.Hash(hash)
+        hasher.update(b"message")
+        digest = hasher.finalize()
+        use = {"KeyId": key_id, "SigningAlgorithm": algorithm}
+        for kind, message in [("RAW", b"message"), ("DIGEST", digest)]:
+            signature = kms.sign(Message=message, MessageType=kind, **use)["Signature"]
+            if spec.startswith("ECC"):
+                public.verify(signature, b"message", ec.ECDSA(hash))
+            elif "PSS" in algorithm:
+                pss = padding.PSS(padding.MGF1(hash), hash.digest_size)
+                public.verify(signature, b"message", pss, hash)
+            else:
+                public.verify(signature, b"message", padding.PKCS1v15(), hash)
+            assert kms.verify(Message=b"message", Signature=signature, **use)["SignatureValid"]
+            refused(kms, "KMSInvalidSignatureException", "verify",
+                    Message=b"another", Signature=signature, **use)
+        refused(kms, "ValidationException", "sign", Message=b"x", MessageType="DIGEST", **use)
+    other = "RSASSA_PSS_SHA_256" if spec.startswith("ECC") else "ECDSA_SHA_256"
+    refused(kms, "InvalidKeyUsageException", "sign",
+            KeyId=key_id, SigningAlgorithm=other, Message=b"x")
+    refused(kms, "InvalidKeyUsageException", "encrypt", KeyId=key_id, Plaintext=b"x")
+    kms.disable_key(KeyId=key_id)
+    refused(kms, "DisabledException", "get_public_key", KeyId=key_id)
+
+
+def test_key_pairs_that_are_not_made_say_why(kms):
+    refused(kms, "ValidationException", "create_key", KeySpec="RSA_2048")
+    refused(kms, "ValidationException", "create_key",
+            KeySpec="ECC_SECG_P256K1", KeyUsage="KEY_AGREEMENT")
+    for spec, usage in [("RSA_2048", "ENCRYPT_DECRYPT"), ("ECC_NIST_P256", "KEY_AGREEMENT"),
+                        ("ML_DSA_44", "SIGN_VERIFY"), ("SM2", "SIGN_VERIFY")]:
+        refused(kms, "UnsupportedOperationException", "create_key", KeySpec=spec, KeyUsage=usage)
+    symmetric = kms.create_key()["KeyMetadata"]["KeyId"]
+    refused(kms, "UnsupportedOperationException", "get_public_key", KeyId=symmetric)
 
 
 def test_paginators_find_everything_once(kms):

@@ -114,6 +114,43 @@ pub(super) fn mac_verified(done: kms::VerifyMacOutput) -> Value {
     json!({ "KeyId": done.key_id, "MacValid": true, "MacAlgorithm": done.mac_algorithm })
 }
 
+pub(super) fn sign(asked: &mut Members) -> Read<kms::Sign> {
+    Ok(kms::Sign {
+        key_id: asked.required("KeyId")?,
+        message: asked.blob("Message")?.map(Plaintext::from),
+        message_type: asked.text("MessageType")?,
+        signing_algorithm: asked.required("SigningAlgorithm")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn signed(done: kms::SignOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "Signature": STANDARD.encode(done.signature),
+        "SigningAlgorithm": done.signing_algorithm,
+    })
+}
+
+pub(super) fn verify(asked: &mut Members) -> Read<kms::Verify> {
+    Ok(kms::Verify {
+        key_id: asked.required("KeyId")?,
+        message: asked.blob("Message")?.map(Plaintext::from),
+        message_type: asked.text("MessageType")?,
+        signing_algorithm: asked.required("SigningAlgorithm")?,
+        signature: asked.blob("Signature")?.unwrap_or_default(),
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn verified(done: kms::VerifyOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "SignatureValid": true,
+        "SigningAlgorithm": done.signing_algorithm,
+    })
+}
+
 pub(super) fn generate_random(asked: &mut Members) -> Read<kms::GenerateRandom> {
     no_recipient(asked)?;
     if asked.text("CustomKeyStoreId")?.is_some() {

@@ -1,5 +1,7 @@
 //! The life of keys: one translation each way an operation.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::answer::seconds;
@@ -68,6 +70,9 @@ pub(super) fn described(key: kms::KeyMetadata) -> Value {
                 add("EncryptionAlgorithms", json!(key.key_spec.encryption_algorithms()));
                 add("CurrentKeyMaterialId", key.current_key_material_id.into());
             }
+            kms::KeyUsage::SignVerify => {
+                add("SigningAlgorithms", json!(key.key_spec.signing_algorithms()));
+            }
             kms::KeyUsage::GenerateVerifyMac => {
                 add("MacAlgorithms", json!(key.key_spec.mac_algorithms()));
             }
@@ -135,6 +140,22 @@ pub(super) fn rotations(found: kms::Listed<kms::RotationEntry>) -> Value {
 
 pub(super) fn enable_key(asked: &mut Members) -> Read<kms::EnableKey> {
     Ok(kms::EnableKey { key_id: asked.required("KeyId")? })
+}
+
+pub(super) fn get_public_key(asked: &mut Members) -> Read<kms::GetPublicKey> {
+    let key_id = asked.required("KeyId")?;
+    Ok(kms::GetPublicKey { key_id, grant_tokens: asked.texts("GrantTokens")? })
+}
+
+pub(super) fn public_key(found: kms::GetPublicKeyOutput) -> Value {
+    json!({
+        "KeyId": found.key_id,
+        "PublicKey": STANDARD.encode(found.public_key),
+        "CustomerMasterKeySpec": found.key_spec.as_str(),
+        "KeySpec": found.key_spec.as_str(),
+        "KeyUsage": found.key_spec.usage().as_str(),
+        "SigningAlgorithms": found.key_spec.signing_algorithms(),
+    })
 }
 
 pub(super) fn list_aliases(asked: &mut Members) -> Read<kms::ListAliases> {

@@ -100,6 +100,7 @@ translations! {
         "EnableKey" => enable_key, nothing;
         "EnableKeyRotation" => enable_key_rotation, nothing;
         "GetKeyRotationStatus" => get_key_rotation_status, rotation_status;
+        "GetPublicKey" => get_public_key, public_key;
         "ListAliases" => list_aliases, aliases;
         "ListKeyRotations" => list_key_rotations, rotations;
         "ListKeys" => list_keys, listed;
@@ -119,6 +120,8 @@ translations! {
         "GenerateMac" => generate_mac, mac;
         "GenerateRandom" => generate_random, random;
         "ReEncrypt" => re_encrypt, re_encrypted;
+        "Sign" => sign, signed;
+        "Verify" => verify, verified;
         "VerifyMac" => verify_mac, mac_verified;
     }
 }

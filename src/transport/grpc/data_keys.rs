@@ -300,6 +300,59 @@ impl DataKeys for Door {
         })
     }
 
+    async fn sign(
+        &self,
+        request: Request<v1::SignRequest>,
+    ) -> Result<Response<v1::SignResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::Sign {
+                    key_id: asked.key_id,
+                    message: Some(asked.message.into()),
+                    message_type: given(asked.message_type),
+                    signing_algorithm: asked.signing_algorithm,
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::SignResponse {
+            key_id: done.key_id,
+            signature: done.signature,
+            signing_algorithm: done.signing_algorithm.to_owned(),
+        })
+    }
+
+    async fn verify(
+        &self,
+        request: Request<v1::VerifyRequest>,
+    ) -> Result<Response<v1::VerifyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::Verify {
+                    key_id: asked.key_id,
+                    message: Some(asked.message.into()),
+                    message_type: given(asked.message_type),
+                    signing_algorithm: asked.signing_algorithm,
+                    signature: asked.signature,
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::VerifyResponse {
+            key_id: done.key_id,
+            signature_valid: true,
+            signing_algorithm: done.signing_algorithm.to_owned(),
+        })
+    }
+
     async fn generate_random(
         &self,
         request: Request<v1::GenerateRandomRequest>,

@@ -180,6 +180,28 @@ impl Keys for Door {
         answer(reply, |()| v1::DisableKeyRotationResponse {})
     }
 
+    async fn get_public_key(
+        &self,
+        request: Request<v1::GetPublicKeyRequest>,
+    ) -> Result<Response<v1::GetPublicKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::GetPublicKey { key_id: asked.key_id, grant_tokens: asked.grant_tokens },
+            )
+            .await;
+        answer(reply, |found| v1::GetPublicKeyResponse {
+            key_id: found.key_id,
+            public_key: found.public_key,
+            key_spec: found.key_spec.as_str().to_owned(),
+            key_usage: found.key_spec.usage().as_str().to_owned(),
+            signing_algorithms: names(found.key_spec.signing_algorithms()),
+        })
+    }
+
     async fn get_key_rotation_status(
         &self,
         request: Request<v1::GetKeyRotationStatusRequest>,
@@ -397,6 +419,7 @@ fn metadata(key: kms::KeyMetadata) -> v1::KeyMetadata {
         key_manager: "CUSTOMER".to_owned(),
         key_spec: key.key_spec.as_str().to_owned(),
         encryption_algorithms: names(key.key_spec.encryption_algorithms()),
+        signing_algorithms: names(key.key_spec.signing_algorithms()),
         mac_algorithms: names(key.key_spec.mac_algorithms()),
         current_key_version: key.current_key_version,
         current_key_material_id: key.current_key_material_id,
