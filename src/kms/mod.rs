@@ -54,8 +54,8 @@ pub use aliases::{alias_target, create_alias, delete_alias, list_aliases, update
 pub use cipher::{decrypt, encrypt, generate_random, re_encrypt};
 #[cfg(feature = "server")]
 pub use data_keys::{
-    generate_data_key, generate_data_key_without_plaintext, rewrap_data_key, unwrap_data_key,
-    wrap_data_key,
+    generate_data_key, generate_data_key_pair, generate_data_key_pair_without_plaintext,
+    generate_data_key_without_plaintext, rewrap_data_key, unwrap_data_key, wrap_data_key,
 };
 #[cfg(feature = "server")]
 pub use directory::{Call, Directory, Done, Found, KeyEntry, Touched};

@@ -160,6 +160,30 @@ requests! {
         grant_tokens: Vec<String>,
     } => GenerateDataKeyOutput;
 
+    /// A new key pair, its private key plain and wrapped.
+    GenerateDataKeyPair {
+        /// Key id, ARN, alias or alias ARN of the symmetric key that wraps.
+        key_id: String,
+        /// Such as `ECC_NIST_P256`.
+        key_pair_spec: String,
+        /// Authenticated with the wrapped private key, not stored.
+        encryption_context: EncryptionContext,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => DataKeyPair;
+
+    /// A new key pair, its private key wrapped only.
+    GenerateDataKeyPairWithoutPlaintext {
+        /// Key id, ARN, alias or alias ARN of the symmetric key that wraps.
+        key_id: String,
+        /// Such as `ECC_NIST_P256`.
+        key_pair_spec: String,
+        /// Authenticated with the wrapped private key, not stored.
+        encryption_context: EncryptionContext,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => DataKeyPair;
+
     /// A new data key, wrapped only.
     GenerateDataKeyWithoutPlaintext {
         /// Key id, ARN, alias or alias ARN.
@@ -658,4 +682,22 @@ pub struct GetPublicKeyOutput {
     pub public_key: Vec<u8>,
     /// What the key is.
     pub key_spec: KeySpec,
+}
+
+/// Answer of `GenerateDataKeyPair` and, without the plaintext, of
+/// `GenerateDataKeyPairWithoutPlaintext`.
+#[derive(Debug)]
+pub struct DataKeyPair {
+    /// ARN of the key that wrapped.
+    pub key_id: String,
+    /// The version that wrapped.
+    pub key_version: u32,
+    /// What the pair is.
+    pub key_pair_spec: &'static str,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_key: Vec<u8>,
+    /// PKCS #8, DER.
+    pub private_key_plaintext: Option<Plaintext>,
+    /// The same, wrapped.
+    pub private_key_ciphertext_blob: Vec<u8>,
 }

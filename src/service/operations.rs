@@ -122,6 +122,13 @@ register! {
     GenerateDataKey => kms::generate_data_key, reads,
         on [key "kms:GenerateDataKey", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
+    GenerateDataKeyPair => kms::generate_data_key_pair, reads heavy,
+        on [key "kms:GenerateDataKeyPair", key_id],
+        records [key_id, key_pair_spec] context encryption_context;
+    GenerateDataKeyPairWithoutPlaintext =>
+        kms::generate_data_key_pair_without_plaintext, reads heavy,
+        on [key "kms:GenerateDataKeyPairWithoutPlaintext", key_id],
+        records [key_id, key_pair_spec] context encryption_context;
     GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads,
         on [key "kms:GenerateDataKeyWithoutPlaintext", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;

@@ -174,6 +174,29 @@ def test_signatures_verify_here_and_outside(kms, spec):
     refused(kms, "DisabledException", "get_public_key", KeyId=key_id)
 
 
+@pytest.mark.parametrize("spec", ["ECC_NIST_P256", "ECC_SECG_P256K1", "RSA_2048"])
+def test_data_key_pairs_fit_together_outside(kms, key_id, spec):
+    use = {"KeyId": key_id, "KeyPairSpec": spec, "EncryptionContext": {"a": "b"}}
+    made = kms.generate_data_key_pair(**use)
+    private = serialization.load_der_private_key(made["PrivateKeyPlaintext"], None)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert public == made["PublicKey"]
+    blind = kms.generate_data_key_pair_without_plaintext(**use)
+    assert "PrivateKeyPlaintext" not in blind
+    for pair in (made, blind):
+        blob = pair["PrivateKeyCiphertextBlob"]
+        opened = kms.decrypt(CiphertextBlob=blob, EncryptionContext={"a": "b"})["Plaintext"]
+        serialization.load_der_private_key(opened, None)
+        refused(kms, "InvalidCiphertextException", "decrypt", CiphertextBlob=blob)
+    assert opened != made["PrivateKeyPlaintext"]
+    for wrong, code in [("SM2", "UnsupportedOperationException"), ("RSA_1", "ValidationException")]:
+        refused(kms, code, "generate_data_key_pair", KeyId=key_id, KeyPairSpec=wrong)
+    kms.disable_key(KeyId=key_id)
+    refused(kms, "DisabledException", "generate_data_key_pair", **use)
+
+
 def test_key_pairs_that_are_not_made_say_why(kms):
     refused(kms, "ValidationException", "create_key", KeySpec="RSA_2048")
     refused(kms, "ValidationException", "create_key",

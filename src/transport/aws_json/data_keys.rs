@@ -67,6 +67,41 @@ pub(super) fn generated(done: kms::GenerateDataKeyOutput) -> Value {
     })
 }
 
+pub(super) fn generate_data_key_pair(asked: &mut Members) -> Read<kms::GenerateDataKeyPair> {
+    no_recipient(asked)?;
+    Ok(kms::GenerateDataKeyPair {
+        key_id: asked.required("KeyId")?,
+        key_pair_spec: asked.required("KeyPairSpec")?,
+        encryption_context: asked.context("EncryptionContext")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn generate_data_key_pair_without_plaintext(
+    asked: &mut Members,
+) -> Read<kms::GenerateDataKeyPairWithoutPlaintext> {
+    Ok(kms::GenerateDataKeyPairWithoutPlaintext {
+        key_id: asked.required("KeyId")?,
+        key_pair_spec: asked.required("KeyPairSpec")?,
+        encryption_context: asked.context("EncryptionContext")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn key_pair(done: kms::DataKeyPair) -> Value {
+    let mut pair = json!({
+        "KeyId": done.key_id,
+        "KeyPairSpec": done.key_pair_spec,
+        "PublicKey": STANDARD.encode(done.public_key),
+        "PrivateKeyCiphertextBlob": STANDARD.encode(done.private_key_ciphertext_blob),
+    });
+    if let (Some(private), Some(members)) = (done.private_key_plaintext, pair.as_object_mut()) {
+        let private = STANDARD.encode(private.expose());
+        members.insert("PrivateKeyPlaintext".to_owned(), private.into());
+    }
+    pair
+}
+
 pub(super) fn generate_data_key_without_plaintext(
     asked: &mut Members,
 ) -> Read<kms::GenerateDataKeyWithoutPlaintext> {

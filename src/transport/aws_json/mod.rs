@@ -116,6 +116,9 @@ translations! {
         "Decrypt" => decrypt, decrypted;
         "Encrypt" => encrypt, encrypted;
         "GenerateDataKey" => generate_data_key, generated;
+        "GenerateDataKeyPair" => generate_data_key_pair, key_pair;
+        "GenerateDataKeyPairWithoutPlaintext" =>
+            generate_data_key_pair_without_plaintext, key_pair;
         "GenerateDataKeyWithoutPlaintext" => generate_data_key_without_plaintext, wrapped;
         "GenerateMac" => generate_mac, mac;
         "GenerateRandom" => generate_random, random;

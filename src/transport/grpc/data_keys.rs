@@ -353,6 +353,61 @@ impl DataKeys for Door {
         })
     }
 
+    async fn generate_data_key_pair(
+        &self,
+        request: Request<v1::GenerateDataKeyPairRequest>,
+    ) -> Result<Response<v1::GenerateDataKeyPairResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::GenerateDataKeyPair {
+                    key_id: asked.key_id,
+                    key_pair_spec: asked.key_pair_spec,
+                    encryption_context: context(asked.encryption_context),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::GenerateDataKeyPairResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            key_pair_spec: done.key_pair_spec.to_owned(),
+            public_key: done.public_key,
+            private_key_ciphertext_blob: done.private_key_ciphertext_blob,
+            private_key_plaintext: done.private_key_plaintext.map(bytes).unwrap_or_default(),
+        })
+    }
+
+    async fn generate_data_key_pair_without_plaintext(
+        &self,
+        request: Request<v1::GenerateDataKeyPairWithoutPlaintextRequest>,
+    ) -> Result<Response<v1::GenerateDataKeyPairWithoutPlaintextResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let reply = self
+            .service
+            .call(
+                caller,
+                kms::GenerateDataKeyPairWithoutPlaintext {
+                    key_id: asked.key_id,
+                    key_pair_spec: asked.key_pair_spec,
+                    encryption_context: context(asked.encryption_context),
+                    grant_tokens: asked.grant_tokens,
+                },
+            )
+            .await;
+        answer(reply, |done| v1::GenerateDataKeyPairWithoutPlaintextResponse {
+            key_id: done.key_id,
+            key_version: done.key_version,
+            key_pair_spec: done.key_pair_spec.to_owned(),
+            public_key: done.public_key,
+            private_key_ciphertext_blob: done.private_key_ciphertext_blob,
+        })
+    }
+
     async fn generate_random(
         &self,
         request: Request<v1::GenerateRandomRequest>,
