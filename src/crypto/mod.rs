@@ -10,16 +10,27 @@
 //! | `derive.rs` | HKDF-SHA256 and every label it is ever used with |
 //! | `digest.rs` | SHA-256 |
 //! | `mac.rs` | HMAC |
-//! | `signing.rs` | ECDSA and RSA signatures |
+//! | `pair.rs` | kinds of key pairs, and how private keys are drawn |
+//! | `signing.rs` | signatures: ECDSA, RSA, Ed25519, ML-DSA |
+//! | `prehashed.rs`, `external_mu.rs` | Ed25519ph, and ML-DSA of messages hashed elsewhere |
+//! | `rsa.rs` | RSA encryption, and wrapped key material |
+//! | `agreement.rs` | ECDH |
+//! | `encapsulation.rs` | ML-KEM |
 //! | `aead.rs` | AES-256-GCM for small things: wrapped keys, stored values |
 //! | `bulk.rs` | AES-256-GCM in place for object data, through `aws-lc-rs` |
 
 pub mod aead;
+pub mod agreement;
 pub mod bulk;
 pub mod derive;
 pub mod digest;
+pub mod encapsulation;
+mod external_mu;
 pub mod mac;
+pub mod pair;
+mod prehashed;
 pub mod random;
+pub mod rsa;
 pub mod secret;
 pub mod signing;
 

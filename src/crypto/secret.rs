@@ -3,7 +3,7 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Error, random};
 
@@ -94,6 +94,19 @@ impl Plaintext {
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Where a cipher writes to.
+    pub(super) fn expose_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    /// Keeps the first `len` bytes; the rest is wiped.
+    pub(super) fn truncate(&mut self, len: usize) {
+        if let Some(rest) = self.0.get_mut(len..) {
+            rest.zeroize();
+        }
+        self.0.truncate(len);
     }
 
     /// Length in bytes; not a secret.

@@ -1,52 +1,21 @@
-//! Signatures under private keys: ECDSA (FIPS 186-5) and RSA (RFC 8017), through `aws-lc-rs`.
+//! Signatures under private keys: ECDSA and Ed25519 (FIPS 186-5), RSA (RFC 8017), ML-DSA (FIPS 204).
 //!
-//! Private keys are PKCS #8 DER (RFC 5208), public keys SubjectPublicKeyInfo DER (RFC 5280), ECDSA
-//! signatures DER. A PSS salt is as long as its hash, as AWS KMS makes it.
+//! Private keys are as [`pair`](super::pair) makes them, public keys SubjectPublicKeyInfo DER
+//! (RFC 5280), ECDSA signatures DER. A PSS salt is as long as its hash, as AWS KMS makes it.
+//! `aws-lc-rs` signs, but for what it has no call for: Ed25519ph is `ed25519-dalek`'s, ML-DSA of an
+//! external mu is `ml-dsa`'s.
 
 use std::fmt;
 
 use aws_lc_rs::digest::{self, Digest};
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::encoding::{AsBigEndian, AsDer, Curve25519SeedBin, PublicKeyX509Der};
 use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _, RsaEncoding, RsaKeyPair,
+    self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair, RsaEncoding, RsaKeyPair,
     UnparsedPublicKey, VerificationAlgorithm,
 };
 
-use super::{Error, Plaintext};
-
-/// An elliptic curve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Curve {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-    /// SECG secp256k1.
-    Secp256k1,
-}
-
-/// Bits of an RSA modulus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RsaSize {
-    /// 2,048
-    Bits2048,
-    /// 3,072
-    Bits3072,
-    /// 4,096
-    Bits4096,
-}
-
-/// What kind of key signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SigningKind {
-    /// ECDSA on a curve.
-    Ecdsa(Curve),
-    /// RSA.
-    Rsa(RsaSize),
-}
+use super::pair::{Curve, MlDsa, PairKind};
+use super::{Error, Plaintext, external_mu, prehashed};
 
 /// The hash of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +33,12 @@ pub enum SigningHash {
 pub enum Scheme {
     /// ECDSA; the curve says with which hash.
     Ecdsa(SigningHash),
+    /// Ed25519, of messages.
+    Ed25519,
+    /// Ed25519ph, of SHA-512 digests.
+    Ed25519ph,
+    /// ML-DSA with an empty context; the key says of which size.
+    MlDsa,
     /// RSASSA-PKCS1-v1_5.
     Pkcs1(SigningHash),
     /// RSASSA-PSS.
@@ -77,6 +52,8 @@ pub enum Message<'a> {
     Raw(&'a [u8]),
     /// Hashed already.
     Digest(&'a [u8]),
+    /// ML-DSA's message representative of 64 bytes (FIPS 204, algorithm 7), made by the caller.
+    Mu(&'a [u8]),
 }
 
 /// A private key, ready to sign, with its public key.
@@ -87,54 +64,46 @@ pub struct SigningKey {
 
 enum Private {
     Ecdsa(Curve, EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    MlDsa(MlDsa, PqdsaKeyPair, Plaintext),
     Rsa(RsaKeyPair),
 }
 
 impl SigningKey {
-    /// Draws a new key; returns its PKCS #8 form. RSA takes up to a second of a core and more.
-    ///
-    /// # Errors
-    /// [`Error::Random`] when the library fails.
-    pub fn generate(kind: SigningKind) -> Result<Plaintext, Error> {
-        let failed = |_| Error::Random;
-        match kind {
-            SigningKind::Ecdsa(curve) => {
-                let key = EcdsaKeyPair::generate(curve.algorithm()).map_err(failed)?;
-                let document = key.to_pkcs8v1().map_err(failed)?;
-                Ok(Plaintext::from(document.as_ref().to_vec()))
-            }
-            SigningKind::Rsa(size) => {
-                let key = RsaKeyPair::generate(size.key_size()).map_err(failed)?;
-                let document: Pkcs8V1Der<'_> = key.as_der().map_err(failed)?;
-                Ok(Plaintext::from(document.as_ref().to_vec()))
-            }
-        }
-    }
-
     /// Reads a key of one kind.
     ///
     /// # Errors
     /// [`Error::Length`] for bytes that are no such key.
-    pub fn from_pkcs8(kind: SigningKind, pkcs8: &[u8]) -> Result<Self, Error> {
+    pub fn new(kind: PairKind, bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |_| Error::Length;
         let unreadable = |_| Error::Length;
-        match kind {
-            SigningKind::Ecdsa(curve) => {
-                let key = EcdsaKeyPair::from_pkcs8(curve.algorithm(), pkcs8).map_err(wrong)?;
-                let der: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(unreadable)?;
-                let public_der = der.as_ref().to_vec();
-                Ok(Self { private: Private::Ecdsa(curve, key), public_der })
+        let (private, public_der): (_, PublicKeyX509Der<'_>) = match kind {
+            PairKind::Ecc(curve) => {
+                let key = EcdsaKeyPair::from_pkcs8(curve.algorithm(), bytes).map_err(wrong)?;
+                let public = key.public_key().as_der().map_err(unreadable)?;
+                (Private::Ecdsa(curve, key), public)
             }
-            SigningKind::Rsa(size) => {
-                let key = RsaKeyPair::from_pkcs8(pkcs8).map_err(wrong)?;
+            PairKind::Ed25519 => {
+                let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes).map_err(wrong)?;
+                let public = key.public_key().as_der().map_err(unreadable)?;
+                (Private::Ed25519(key), public)
+            }
+            PairKind::MlDsa(size) => {
+                let key = PqdsaKeyPair::from_seed(size.algorithm(), bytes).map_err(wrong)?;
+                let public = key.public_key().as_der().map_err(unreadable)?;
+                (Private::MlDsa(size, key, Plaintext::from(bytes.to_vec())), public)
+            }
+            PairKind::MlKem(_) => return Err(Error::Length),
+            PairKind::Rsa(size) => {
+                let key = RsaKeyPair::from_pkcs8(bytes).map_err(wrong)?;
                 if key.public_modulus_len() != size.modulus_len() {
                     return Err(Error::Length);
                 }
-                let der: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(unreadable)?;
-                let public_der = der.as_ref().to_vec();
-                Ok(Self { private: Private::Rsa(key), public_der })
+                let public = key.public_key().as_der().map_err(unreadable)?;
+                (Private::Rsa(key), public)
             }
-        }
+        };
+        Ok(Self { private, public_der: public_der.as_ref().to_vec() })
     }
 
     /// The public key: SubjectPublicKeyInfo DER.
@@ -146,21 +115,43 @@ impl SigningKey {
     /// Signs.
     ///
     /// # Errors
-    /// [`Error::Length`] when the scheme is not the key's, or a digest not as long as its hash.
+    /// [`Error::Length`] when the scheme is not the key's, a digest not as long as its hash, or the
+    /// scheme does not take this form of a message.
     pub fn sign(&self, scheme: Scheme, message: Message<'_>) -> Result<Vec<u8>, Error> {
-        let digest = scheme.hash().digest(message)?;
+        let failed = |_| Error::Length;
         match (&self.private, scheme) {
             (Private::Ecdsa(curve, key), Scheme::Ecdsa(hash)) if curve.hash() == hash => {
-                let signed = key.sign_digest(&digest).map_err(|_| Error::Length)?;
+                let signed = key.sign_digest(&hash.digest(message)?).map_err(failed)?;
                 Ok(signed.as_ref().to_vec())
             }
-            (Private::Rsa(key), Scheme::Pkcs1(_) | Scheme::Pss(_)) => {
+            (Private::Ed25519(key), Scheme::Ed25519) => {
+                let Message::Raw(bytes) = message else { return Err(Error::Length) };
+                Ok(key.try_sign(bytes).map_err(failed)?.as_ref().to_vec())
+            }
+            (Private::Ed25519(key), Scheme::Ed25519ph) => {
+                let seed = key.seed().map_err(failed)?;
+                let seed: Curve25519SeedBin<'_> = seed.as_be_bytes().map_err(failed)?;
+                prehashed::sign(seed.as_ref(), message)
+            }
+            (Private::MlDsa(size, key, seed), Scheme::MlDsa) => match message {
+                Message::Raw(bytes) => {
+                    let mut signed = vec![0; size.algorithm().signature_len()];
+                    key.sign(bytes, &mut signed).map_err(failed)?;
+                    Ok(signed)
+                }
+                Message::Mu(mu) => external_mu::sign(*size, seed.expose(), mu),
+                Message::Digest(_) => Err(Error::Length),
+            },
+            (Private::Rsa(key), Scheme::Pkcs1(hash) | Scheme::Pss(hash)) => {
                 let encoding = scheme.encoding().ok_or(Error::Length)?;
                 let mut signed = vec![0; key.public_modulus_len()];
-                key.sign_digest(encoding, &digest, &mut signed).map_err(|_| Error::Length)?;
+                key.sign_digest(encoding, &hash.digest(message)?, &mut signed).map_err(failed)?;
                 Ok(signed)
             }
-            (Private::Ecdsa(..) | Private::Rsa(_), _) => Err(Error::Length),
+            (
+                Private::Ecdsa(..) | Private::Ed25519(_) | Private::MlDsa(..) | Private::Rsa(_),
+                _,
+            ) => Err(Error::Length),
         }
     }
 
@@ -174,19 +165,39 @@ impl SigningKey {
         message: Message<'_>,
         signature: &[u8],
     ) -> Result<bool, Error> {
-        let digest = scheme.hash().digest(message)?;
-        let (algorithm, public): (&'static dyn VerificationAlgorithm, Vec<u8>) =
-            match (&self.private, scheme) {
-                (Private::Ecdsa(curve, key), Scheme::Ecdsa(hash)) if curve.hash() == hash => {
-                    (curve.verification(), key.public_key().as_ref().to_vec())
+        let of_digest = |algorithm, public: &[u8], hash: SigningHash| {
+            let key = UnparsedPublicKey::new(algorithm, public);
+            Ok(key.verify_digest(&hash.digest(message)?, signature).is_ok())
+        };
+        match (&self.private, scheme) {
+            (Private::Ecdsa(curve, key), Scheme::Ecdsa(hash)) if curve.hash() == hash => {
+                of_digest(curve.verification(), key.public_key().as_ref(), hash)
+            }
+            (Private::Ed25519(key), Scheme::Ed25519) => {
+                let Message::Raw(bytes) = message else { return Err(Error::Length) };
+                let public = UnparsedPublicKey::new(&signature::ED25519, key.public_key());
+                Ok(public.verify(bytes, signature).is_ok())
+            }
+            (Private::Ed25519(key), Scheme::Ed25519ph) => {
+                prehashed::verify(key.public_key().as_ref(), message, signature)
+            }
+            (Private::MlDsa(size, key, seed), Scheme::MlDsa) => match message {
+                Message::Raw(bytes) => {
+                    let public = UnparsedPublicKey::new(size.verification(), key.public_key());
+                    Ok(public.verify(bytes, signature).is_ok())
                 }
-                (Private::Rsa(key), Scheme::Pkcs1(_) | Scheme::Pss(_)) => {
-                    let algorithm = scheme.rsa_verification().ok_or(Error::Length)?;
-                    (algorithm, key.public_key().as_ref().to_vec())
-                }
-                (Private::Ecdsa(..) | Private::Rsa(_), _) => return Err(Error::Length),
-            };
-        Ok(UnparsedPublicKey::new(algorithm, public).verify_digest(&digest, signature).is_ok())
+                Message::Mu(mu) => external_mu::verify(*size, seed.expose(), mu, signature),
+                Message::Digest(_) => Err(Error::Length),
+            },
+            (Private::Rsa(key), Scheme::Pkcs1(hash) | Scheme::Pss(hash)) => {
+                let algorithm = scheme.rsa_verification().ok_or(Error::Length)?;
+                of_digest(algorithm, key.public_key().as_ref(), hash)
+            }
+            (
+                Private::Ecdsa(..) | Private::Ed25519(_) | Private::MlDsa(..) | Private::Rsa(_),
+                _,
+            ) => Err(Error::Length),
+        }
     }
 }
 
@@ -207,39 +218,12 @@ impl Curve {
         }
     }
 
-    fn algorithm(self) -> &'static EcdsaSigningAlgorithm {
-        match self {
-            Self::P256 => &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
-            Self::P384 => &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
-            Self::P521 => &signature::ECDSA_P521_SHA512_ASN1_SIGNING,
-            Self::Secp256k1 => &signature::ECDSA_P256K1_SHA256_ASN1_SIGNING,
-        }
-    }
-
     fn verification(self) -> &'static dyn VerificationAlgorithm {
         match self {
             Self::P256 => &signature::ECDSA_P256_SHA256_ASN1,
             Self::P384 => &signature::ECDSA_P384_SHA384_ASN1,
             Self::P521 => &signature::ECDSA_P521_SHA512_ASN1,
             Self::Secp256k1 => &signature::ECDSA_P256K1_SHA256_ASN1,
-        }
-    }
-}
-
-impl RsaSize {
-    const fn key_size(self) -> KeySize {
-        match self {
-            Self::Bits2048 => KeySize::Rsa2048,
-            Self::Bits3072 => KeySize::Rsa3072,
-            Self::Bits4096 => KeySize::Rsa4096,
-        }
-    }
-
-    const fn modulus_len(self) -> usize {
-        match self {
-            Self::Bits2048 => 256,
-            Self::Bits3072 => 384,
-            Self::Bits4096 => 512,
         }
     }
 }
@@ -256,19 +240,12 @@ impl SigningHash {
             Message::Digest(bytes) => {
                 Digest::import_less_safe(bytes, algorithm).map_err(|_| Error::Length)
             }
+            Message::Mu(_) => Err(Error::Length),
         }
     }
 }
 
 impl Scheme {
-    /// The hash within.
-    #[must_use]
-    pub const fn hash(self) -> SigningHash {
-        match self {
-            Self::Ecdsa(hash) | Self::Pkcs1(hash) | Self::Pss(hash) => hash,
-        }
-    }
-
     fn encoding(self) -> Option<&'static dyn RsaEncoding> {
         use SigningHash::{Sha256, Sha384, Sha512};
         Some(match self {
@@ -278,7 +255,7 @@ impl Scheme {
             Self::Pss(Sha256) => &signature::RSA_PSS_SHA256,
             Self::Pss(Sha384) => &signature::RSA_PSS_SHA384,
             Self::Pss(Sha512) => &signature::RSA_PSS_SHA512,
-            Self::Ecdsa(_) => return None,
+            Self::Ecdsa(_) | Self::Ed25519 | Self::Ed25519ph | Self::MlDsa => return None,
         })
     }
 
@@ -291,7 +268,7 @@ impl Scheme {
             Self::Pss(Sha256) => &signature::RSA_PSS_2048_8192_SHA256,
             Self::Pss(Sha384) => &signature::RSA_PSS_2048_8192_SHA384,
             Self::Pss(Sha512) => &signature::RSA_PSS_2048_8192_SHA512,
-            Self::Ecdsa(_) => return None,
+            Self::Ecdsa(_) | Self::Ed25519 | Self::Ed25519ph | Self::MlDsa => return None,
         })
     }
 }
@@ -299,25 +276,63 @@ impl Scheme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::pair::RsaSize;
+
+    fn key(kind: PairKind) -> (Plaintext, SigningKey) {
+        let bytes = kind.generate().unwrap();
+        let key = SigningKey::new(kind, bytes.expose()).unwrap();
+        (bytes, key)
+    }
+
+    fn signs(key: &SigningKey, scheme: Scheme, signed: Message<'_>, verified: Message<'_>) {
+        let signature = key.sign(scheme, signed).unwrap();
+        assert_eq!(key.verify(scheme, verified, &signature), Ok(true));
+        for cut in [0, 1, signature.len() - 1] {
+            assert_eq!(key.verify(scheme, verified, &signature[..cut]), Ok(false));
+        }
+        let mut altered = signature;
+        altered[10] ^= 1;
+        assert_eq!(key.verify(scheme, verified, &altered), Ok(false));
+    }
 
     #[test]
     fn a_raw_message_and_its_digest_are_signed_alike() {
         for curve in [Curve::P256, Curve::P384, Curve::P521, Curve::Secp256k1] {
-            let kind = SigningKind::Ecdsa(curve);
-            let pkcs8 = SigningKey::generate(kind).unwrap();
-            let key = SigningKey::from_pkcs8(kind, pkcs8.expose()).unwrap();
+            let (bytes, key) = key(PairKind::Ecc(curve));
             let scheme = Scheme::Ecdsa(curve.hash());
             let digest = curve.hash().digest(Message::Raw(b"message")).unwrap();
             for message in [Message::Raw(b"message"), Message::Digest(digest.as_ref())] {
-                let signed = key.sign(scheme, message).unwrap();
-                assert_eq!(key.verify(scheme, Message::Raw(b"message"), &signed), Ok(true));
-                assert_eq!(key.verify(scheme, Message::Raw(b"other"), &signed), Ok(false));
+                signs(&key, scheme, message, Message::Raw(b"message"));
             }
             assert_eq!(key.sign(scheme, Message::Digest(b"short")), Err(Error::Length));
             let foreign = Scheme::Pss(SigningHash::Sha256);
             assert_eq!(key.sign(foreign, Message::Raw(b"x")), Err(Error::Length));
-            let other = SigningKind::Rsa(RsaSize::Bits2048);
-            assert!(SigningKey::from_pkcs8(other, pkcs8.expose()).is_err());
+            let other = PairKind::Rsa(RsaSize::Bits2048);
+            assert!(SigningKey::new(other, bytes.expose()).is_err());
+        }
+    }
+
+    #[test]
+    fn ed25519_signs_messages_and_ed25519ph_digests_alone() {
+        let (_, key) = key(PairKind::Ed25519);
+        let digest = SigningHash::Sha512.digest(Message::Raw(b"message")).unwrap();
+        signs(&key, Scheme::Ed25519, Message::Raw(b"message"), Message::Raw(b"message"));
+        let message = Message::Digest(digest.as_ref());
+        signs(&key, Scheme::Ed25519ph, message, message);
+        assert_eq!(key.sign(Scheme::Ed25519, message), Err(Error::Length));
+        assert_eq!(key.sign(Scheme::Ed25519ph, Message::Raw(b"x")), Err(Error::Length));
+    }
+
+    /// FIPS 204, algorithms 2 and 7: mu = H(H(public key, 64) ‖ 0 ‖ 0 ‖ message, 64), H = SHAKE256.
+    #[test]
+    fn ml_dsa_of_an_external_mu_is_that_of_the_message() {
+        for size in [MlDsa::Size44, MlDsa::Size65, MlDsa::Size87] {
+            let (bytes, key) = key(PairKind::MlDsa(size));
+            signs(&key, Scheme::MlDsa, Message::Raw(b"message"), Message::Raw(b"message"));
+            let mu = external_mu::representative(size, bytes.expose(), b"message").unwrap();
+            signs(&key, Scheme::MlDsa, Message::Mu(&mu), Message::Raw(b"message"));
+            signs(&key, Scheme::MlDsa, Message::Raw(b"message"), Message::Mu(&mu));
+            assert_eq!(key.sign(Scheme::MlDsa, Message::Mu(b"short")), Err(Error::Length));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::requests::{
     Decrypt, DecryptOutput, Encrypt, EncryptOutput, EncryptionContext, GenerateRandom, ReEncrypt,
     ReEncryptOutput,
 };
-use super::spec::KeyUsage;
+use super::spec::{KeySpec, KeyUsage, oaep};
 use super::state::Act;
 use super::{Error, context};
 use crate::crypto::Plaintext;
@@ -24,14 +24,14 @@ pub fn encrypt(
     call: &Call<'_>,
     request: &Encrypt,
 ) -> Result<Done<EncryptOutput>, Error> {
-    let plaintext = bounded(request.plaintext.as_ref(), 4096)?;
-    check_algorithm(request.encryption_algorithm.as_deref())?;
+    let plaintext = request.plaintext.as_ref().map(Plaintext::expose).unwrap_or_default();
     check_grant_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
-    let (ciphertext_blob, key_version) =
-        seal(&found, "Encrypt", &request.encryption_context, plaintext)?;
+    let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC_DEFAULT);
+    let context = &request.encryption_context;
+    let (ciphertext_blob, key_version, encryption_algorithm) =
+        encrypt_under(&found, "Encrypt", algorithm, context, plaintext)?;
     let key_id = found.entry.key.arn();
-    let encryption_algorithm = SYMMETRIC_DEFAULT;
     let output = EncryptOutput { key_id, key_version, ciphertext_blob, encryption_algorithm };
     Ok(Done::of(found, Some(key_version), output))
 }
@@ -47,11 +47,12 @@ pub fn decrypt(
     call: &Call<'_>,
     request: &Decrypt,
 ) -> Result<Done<DecryptOutput>, Error> {
-    check_algorithm(request.encryption_algorithm.as_deref())?;
     check_grant_tokens(&request.grant_tokens)?;
-    open(
+    let algorithm = request.encryption_algorithm.as_deref();
+    decrypt_under(
         directory,
         call,
+        algorithm,
         &request.ciphertext_blob,
         &request.encryption_context,
         request.key_id.as_deref(),
@@ -67,18 +68,41 @@ pub fn re_encrypt(
     call: &Call<'_>,
     request: &ReEncrypt,
 ) -> Result<Done<ReEncryptOutput>, Error> {
-    check_algorithm(request.source_encryption_algorithm.as_deref())?;
-    check_algorithm(request.destination_encryption_algorithm.as_deref())?;
     check_grant_tokens(&request.grant_tokens)?;
     let destination = directory.find(call, &request.destination_key_id)?;
-    move_to(
+    let source = decrypt_under(
         directory,
         call,
-        (&request.ciphertext_blob, &request.source_encryption_context),
+        request.source_encryption_algorithm.as_deref(),
+        &request.ciphertext_blob,
+        &request.source_encryption_context,
         request.source_key_id.as_deref(),
-        destination,
-        &request.destination_encryption_context,
-    )
+    )?;
+    let algorithm =
+        request.destination_encryption_algorithm.as_deref().unwrap_or(SYMMETRIC_DEFAULT);
+    moved(source, destination, algorithm, &request.destination_encryption_context)
+}
+
+/// The key that a request with a ciphertext is about: an RSA ciphertext names none.
+///
+/// # Errors
+/// As [`Directory::find`] and [`Directory::find_by_blob`].
+pub fn source_key(
+    directory: &Directory,
+    call: &Call<'_>,
+    algorithm: Option<&str>,
+    blob: &[u8],
+    insisted: Option<&str>,
+) -> Result<Found, Error> {
+    match (oaep(algorithm.unwrap_or_default()), insisted) {
+        (Some(_), Some(reference)) => directory.find(call, reference),
+        (Some(_), None) => Err(Error::Validation(
+            "The KeyId parameter is required when the ciphertext was encrypted under an asymmetric \
+             KMS key."
+                .to_owned(),
+        )),
+        (None, _) => directory.find_by_blob(call, blob),
+    }
 }
 
 /// `GenerateRandom`
@@ -97,6 +121,19 @@ pub fn generate_random(
     Ok(Done::plain(Plaintext::generate(length)?))
 }
 
+/// Whether a key may seal blobs now.
+pub(super) fn check_wraps(found: &Found, operation: &str) -> Result<(), Error> {
+    let key = &found.entry.key;
+    key.check_use(KeyUsage::EncryptDecrypt, operation)?;
+    if key.spec == KeySpec::SymmetricDefault {
+        return Ok(());
+    }
+    let (arn, spec) = (key.arn(), key.spec.as_str());
+    Err(Error::InvalidKeyUsage(format!(
+        "{arn} key spec is {spec} which is not valid for {operation}."
+    )))
+}
+
 /// Seals under a key's current version.
 pub(super) fn seal(
     found: &Found,
@@ -106,11 +143,75 @@ pub(super) fn seal(
 ) -> Result<(Vec<u8>, u32), Error> {
     let context = context::encode(context)?;
     let key = &found.entry.key;
-    key.state.permits(Act::Use, &key.arn())?;
-    key.spec.permits(KeyUsage::EncryptDecrypt, &key.arn(), operation)?;
+    check_wraps(found, operation)?;
     let version = key.current()?.number;
     let material = found.entry.material(version).map_err(|_| Error::Internal)?;
     Ok((blob::seal(key.id, version, material, &context, plaintext)?, version))
+}
+
+/// Encrypts as the key's spec has it.
+fn encrypt_under(
+    found: &Found,
+    operation: &str,
+    algorithm: &str,
+    context: &EncryptionContext,
+    plaintext: &[u8],
+) -> Result<(Vec<u8>, u32, &'static str), Error> {
+    let key = &found.entry.key;
+    key.check_use(KeyUsage::EncryptDecrypt, operation)?;
+    let algorithm = key.algorithm(algorithm)?;
+    let Some(oaep) = oaep(algorithm) else {
+        let (blob, version) = seal(found, operation, context, plaintext)?;
+        return Ok((blob, version, algorithm));
+    };
+    check_no_context(context)?;
+    let rsa = found.entry.rsa_key(1)?;
+    let encrypted = rsa.encrypt(oaep, plaintext).map_err(|_| {
+        let (longest, spec) = (rsa.longest(oaep), key.spec.as_str());
+        Error::Validation(format!(
+            "Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {longest} \
+             bytes."
+        ))
+    })?;
+    Ok((encrypted, 1, algorithm))
+}
+
+/// Decrypts as the algorithm has it.
+fn decrypt_under(
+    directory: &Directory,
+    call: &Call<'_>,
+    algorithm: Option<&str>,
+    bytes: &[u8],
+    context: &EncryptionContext,
+    insisted: Option<&str>,
+) -> Result<Done<DecryptOutput>, Error> {
+    if algorithm.is_none_or(|name| name == SYMMETRIC_DEFAULT) {
+        return open(directory, call, bytes, context, insisted);
+    }
+    let found = source_key(directory, call, algorithm, bytes, insisted)?;
+    let key = &found.entry.key;
+    key.check_use(KeyUsage::EncryptDecrypt, "Decrypt")?;
+    let algorithm = key.algorithm(algorithm.unwrap_or_default())?;
+    check_no_context(context)?;
+    let oaep = oaep(algorithm).ok_or(Error::Internal)?;
+    let decrypted = found.entry.rsa_key(1)?.decrypt(oaep, bytes);
+    let output = DecryptOutput {
+        key_id: key.arn(),
+        key_version: 1,
+        plaintext: decrypted.map_err(|_| Error::InvalidCiphertext)?,
+        encryption_algorithm: algorithm,
+    };
+    Ok(Done::of(found, Some(1), output))
+}
+
+/// RSA has no place for a context.
+fn check_no_context(context: &EncryptionContext) -> Result<(), Error> {
+    if context.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Validation(
+        "Encryption context is not supported for asymmetric KMS keys.".to_owned(),
+    ))
 }
 
 /// Opens a blob under the key and version that it names.
@@ -152,74 +253,38 @@ pub(super) fn move_to(
     destination_context: &EncryptionContext,
 ) -> Result<Done<ReEncryptOutput>, Error> {
     let source = open(directory, call, bytes, context, insisted)?;
+    moved(source, destination, SYMMETRIC_DEFAULT, destination_context)
+}
+
+fn moved(
+    source: Done<DecryptOutput>,
+    destination: Found,
+    algorithm: &str,
+    context: &EncryptionContext,
+) -> Result<Done<ReEncryptOutput>, Error> {
     let plaintext = &source.output.plaintext;
-    let (blob, version) = seal(&destination, "ReEncrypt", destination_context, plaintext.expose())?;
+    let (blob, version, algorithm) =
+        encrypt_under(&destination, "ReEncrypt", algorithm, context, plaintext.expose())?;
     let output = ReEncryptOutput {
         ciphertext_blob: blob,
         source_key_id: source.output.key_id,
         source_key_version: source.output.key_version,
+        source_encryption_algorithm: source.output.encryption_algorithm,
         key_id: destination.entry.key.arn(),
         key_version: version,
-        encryption_algorithm: SYMMETRIC_DEFAULT,
+        destination_encryption_algorithm: algorithm,
     };
     let mut done = Done::of(destination, Some(version), output);
     done.reads.extend(source.reads);
     Ok(done)
 }
 
-/// Grant tokens are bounded as on AWS; no grant was ever made here, so none is valid.
+/// No grant was ever made here, so no token is valid.
 pub(super) fn check_grant_tokens(tokens: &[String]) -> Result<(), Error> {
-    if tokens.len() > 10 {
-        return Err(Error::length(
-            "grantTokens",
-            "Member must have length less than or equal to 10",
-        ));
-    }
     if tokens.is_empty() { Ok(()) } else { Err(Error::InvalidGrantToken) }
 }
 
-/// 1 to 1,024 bytes, as `NumberOfBytes` has it.
+/// A length that the model of the API allows.
 pub(super) fn byte_count(asked: i32) -> Result<usize, Error> {
-    let bound = match asked {
-        ..1 => "greater than or equal to 1",
-        1..=1024 => return usize::try_from(asked).map_err(|_| Error::Internal),
-        _ => "less than or equal to 1024",
-    };
-    let constraint = format!("Member must have value {bound}");
-    Err(Error::constraint(&asked.to_string(), "numberOfBytes", &constraint))
-}
-
-/// A plaintext of 1 to `greatest` bytes.
-pub(super) fn bounded(plaintext: Option<&Plaintext>, greatest: usize) -> Result<&[u8], Error> {
-    let bytes = plaintext.map(Plaintext::expose).unwrap_or_default();
-    bounded_bytes("plaintext", bytes, greatest)?;
-    Ok(bytes)
-}
-
-/// 1 to `greatest` bytes of a member.
-pub(super) fn bounded_bytes(member: &str, bytes: &[u8], greatest: usize) -> Result<(), Error> {
-    if bytes.is_empty() {
-        let constraint = "Member must have length greater than or equal to 1";
-        return Err(Error::length(member, constraint));
-    }
-    if bytes.len() > greatest {
-        let constraint = format!("Member must have length less than or equal to {greatest}");
-        return Err(Error::length(member, &constraint));
-    }
-    Ok(())
-}
-
-fn check_algorithm(algorithm: Option<&str>) -> Result<(), Error> {
-    match algorithm {
-        None | Some(SYMMETRIC_DEFAULT) => Ok(()),
-        Some("RSAES_OAEP_SHA_1" | "RSAES_OAEP_SHA_256" | "SM2PKE") => Err(Error::InvalidKeyUsage(
-            "The encryption algorithm is not one of a SYMMETRIC_DEFAULT key".to_owned(),
-        )),
-        Some(other) => Err(Error::constraint(
-            other,
-            "encryptionAlgorithm",
-            "Member must satisfy enum value set: \
-             [SYMMETRIC_DEFAULT, RSAES_OAEP_SHA_1, RSAES_OAEP_SHA_256, SM2PKE]",
-        )),
-    }
+    usize::try_from(asked).map_err(|_| Error::Internal)
 }

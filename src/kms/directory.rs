@@ -10,10 +10,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 
-use super::blob::{self, CiphertextBlob};
+use super::blob::CiphertextBlob;
 use super::id::{AliasName, KeyId, KeyReference};
 use super::key::{Alias, Key, key_row, parse_material_row};
-use super::{Error, KeySpec, Scope};
+use super::{Error, KeySpec, KeyUsage, Scope};
+use crate::crypto::agreement::AgreementKey;
+use crate::crypto::encapsulation::KemKey;
+use crate::crypto::pair::PairKind;
+use crate::crypto::rsa::RsaKey;
 use crate::crypto::signing::SigningKey;
 use crate::crypto::{Plaintext, SecretKey};
 use crate::store::{Applied, Change, Revision, RowId, Table};
@@ -79,27 +83,59 @@ pub struct KeyEntry {
     materials: Vec<Arc<Material>>,
 }
 
-/// Key material, as its spec has it.
+/// Key material, as spec and usage have it.
 #[derive(Debug)]
 enum Material {
     Symmetric(SecretKey),
     Mac(Plaintext),
     Signing(Box<SigningKey>),
+    Rsa(Box<RsaKey>),
+    Agreement(Box<AgreementKey>),
+    Kem(Box<KemKey>),
 }
 
 impl Material {
-    fn new(spec: KeySpec, bytes: &[u8]) -> Option<Self> {
-        Some(match spec {
-            KeySpec::SymmetricDefault => Self::Symmetric(SecretKey::from_slice(bytes).ok()?),
-            KeySpec::Hmac(hash) if bytes.len() == hash.output_len() => {
-                Self::Mac(Plaintext::from(bytes.to_vec()))
+    fn new(spec: KeySpec, usage: KeyUsage, bytes: &[u8]) -> Option<Self> {
+        Some(match (spec, usage) {
+            (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt) => {
+                Self::Symmetric(SecretKey::from_slice(bytes).ok()?)
             }
-            KeySpec::Hmac(_) => return None,
-            KeySpec::Signing(kind) => {
-                Self::Signing(Box::new(SigningKey::from_pkcs8(kind, bytes).ok()?))
+            (KeySpec::Hmac(hash), KeyUsage::GenerateVerifyMac) => {
+                let fits = bytes.len() == hash.output_len();
+                Self::Mac(fits.then(|| Plaintext::from(bytes.to_vec()))?)
             }
+            (KeySpec::Pair(kind), KeyUsage::SignVerify) => {
+                Self::Signing(Box::new(SigningKey::new(kind, bytes).ok()?))
+            }
+            (KeySpec::Pair(PairKind::Rsa(size)), KeyUsage::EncryptDecrypt) => {
+                Self::Rsa(Box::new(RsaKey::new(size, bytes).ok()?))
+            }
+            (KeySpec::Pair(PairKind::Ecc(curve)), KeyUsage::KeyAgreement) => {
+                Self::Agreement(Box::new(AgreementKey::new(curve, bytes).ok()?))
+            }
+            (KeySpec::Pair(PairKind::MlKem(size)), KeyUsage::EncapsulateDecapsulate) => {
+                Self::Kem(Box::new(KemKey::new(size, bytes).ok()?))
+            }
+            (KeySpec::SymmetricDefault | KeySpec::Hmac(_) | KeySpec::Pair(_), _) => return None,
         })
     }
+}
+
+/// One accessor a kind of material. Spec and usage were looked at before, so that finding another
+/// kind is [`Error::Internal`].
+macro_rules! accessors {
+    ($($(#[$about:meta])* $name:ident => $kind:ident: $type:ty;)+) => {$(
+        $(#[$about])*
+        ///
+        /// # Errors
+        /// [`Error::Internal`] for another kind of key.
+        pub fn $name(&self, version: u32) -> Result<&$type, Error> {
+            match self.of_version(version) {
+                Some(Material::$kind(key)) => Ok(key),
+                _ => Err(Error::Internal),
+            }
+        }
+    )+};
 }
 
 impl KeyEntry {
@@ -110,29 +146,32 @@ impl KeyEntry {
     pub fn material(&self, version: u32) -> Result<&SecretKey, Error> {
         match self.of_version(version) {
             Some(Material::Symmetric(key)) => Ok(key),
-            Some(Material::Mac(_) | Material::Signing(_)) | None => Err(Error::InvalidCiphertext),
+            _ => Err(Error::InvalidCiphertext),
         }
     }
 
-    /// The material of a version of an HMAC key.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] for another kind of key: its spec was to be looked at before.
-    pub fn mac_key(&self, version: u32) -> Result<&Plaintext, Error> {
-        match self.of_version(version) {
-            Some(Material::Mac(key)) => Ok(key),
-            Some(Material::Symmetric(_) | Material::Signing(_)) | None => Err(Error::Internal),
-        }
+    accessors! {
+        /// The material of an HMAC key.
+        mac_key => Mac: Plaintext;
+        /// The key pair of a key that signs.
+        signing_key => Signing: SigningKey;
+        /// The key pair of an RSA key that encrypts.
+        rsa_key => Rsa: RsaKey;
+        /// The key pair of a key that agrees.
+        agreement_key => Agreement: AgreementKey;
+        /// The key pair of a key that encapsulates.
+        kem_key => Kem: KemKey;
     }
 
-    /// The key pair of a key that signs.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] for another kind of key: its spec was to be looked at before.
-    pub fn signing_key(&self) -> Result<&SigningKey, Error> {
-        match self.of_version(1) {
-            Some(Material::Signing(key)) => Ok(key),
-            Some(Material::Symmetric(_) | Material::Mac(_)) | None => Err(Error::Internal),
+    /// The public half of a key pair, SubjectPublicKeyInfo DER.
+    #[must_use]
+    pub fn public_der(&self) -> Option<&[u8]> {
+        match self.of_version(1)? {
+            Material::Signing(key) => Some(key.public_der()),
+            Material::Rsa(key) => Some(key.public_der()),
+            Material::Agreement(key) => Some(key.public_der()),
+            Material::Kem(key) => Some(key.public_der()),
+            Material::Symmetric(_) | Material::Mac(_) => None,
         }
     }
 
@@ -254,13 +293,8 @@ impl Directory {
     /// The key that a blob names, if it lives in the caller's region.
     ///
     /// # Errors
-    /// [`Error::Validation`] for a length that none has, [`Error::InvalidCiphertext`] otherwise,
-    /// whatever the reason.
+    /// [`Error::InvalidCiphertext`], whatever the reason.
     pub fn find_by_blob(&self, call: &Call<'_>, blob: &[u8]) -> Result<Found, Error> {
-        if blob.is_empty() || blob.len() > blob::MAX_LEN {
-            let constraint = "Member must have length between 1 and 6144, inclusive";
-            return Err(Error::length("ciphertextBlob", constraint));
-        }
         let blob = CiphertextBlob::parse(blob)?;
         let entry = self.memory.read().live(blob.key, call.now).ok_or(Error::InvalidCiphertext)?;
         if entry.key.scope.region() != call.scope.region() {
@@ -398,7 +432,7 @@ impl Memory {
         let from = u32::try_from(materials_of.len()).ok()?;
         for version in (from..).filter_map(|version| version.checked_add(1)) {
             let Some(bytes) = known.and_then(|known| known.get(&version)) else { break };
-            materials_of.push(Arc::new(Material::new(key.spec, bytes.expose())?));
+            materials_of.push(Arc::new(Material::new(key.spec, key.usage, bytes.expose())?));
         }
         let materials = materials.unwrap_or_default();
         self.keys.insert(key.id, Arc::new(KeyEntry { key, revision, materials }));

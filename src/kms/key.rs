@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{AliasName, KeyId};
 use super::requests::{KeyMetadata, KeyVersionEntry};
-use super::{Error, KeySpec, KeyState, Scope};
+use super::state::Act;
+use super::{Error, KeySpec, KeyState, KeyUsage, Scope};
 use crate::crypto::digest;
 use crate::store::{Revision, RowId, Table, Value};
 
@@ -22,6 +23,8 @@ pub struct Key {
     pub id: KeyId,
     /// What it is.
     pub spec: KeySpec,
+    /// What it was made for.
+    pub usage: KeyUsage,
     /// When it was made.
     pub created: DateTime<Utc>,
     /// The caller's words.
@@ -91,6 +94,9 @@ struct Stored {
     /// Absent in rows of symmetric keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spec: Option<String>,
+    /// Absent when it is the first that the spec allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usage: Option<String>,
     created: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
@@ -135,6 +141,36 @@ impl Key {
             && self.rotation.is_some_and(|rotation| rotation.next <= now)
     }
 
+    /// Whether the key may be used now, and as `operation` uses it.
+    ///
+    /// # Errors
+    /// [`Error::Disabled`], [`Error::InvalidState`]; [`Error::InvalidKeyUsage`] in AWS's words.
+    pub fn check_use(&self, usage: KeyUsage, operation: &str) -> Result<(), Error> {
+        let arn = self.arn();
+        self.state.permits(Act::Use, &arn)?;
+        if self.usage == usage {
+            return Ok(());
+        }
+        let own = self.usage.as_str();
+        Err(Error::InvalidKeyUsage(format!(
+            "{arn} key usage is {own} which is not valid for {operation}."
+        )))
+    }
+
+    /// The algorithm of that name, if it is one of this key's.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKeyUsage`] in AWS's words.
+    pub fn algorithm(&self, name: &str) -> Result<&'static str, Error> {
+        let own = self.spec.algorithms(self.usage).iter().copied().find(|own| *own == name);
+        own.ok_or_else(|| {
+            let spec = self.spec.as_str();
+            Error::InvalidKeyUsage(format!(
+                "Algorithm {name} is incompatible with key spec {spec}."
+            ))
+        })
+    }
+
     /// As `DescribeKey` shows it.
     ///
     /// # Errors
@@ -148,6 +184,7 @@ impl Key {
             creation_date: self.created,
             description: self.description.clone(),
             key_spec: self.spec,
+            key_usage: self.usage,
             key_state: self.state,
             deletion_date: self.deletion_date,
             current_key_version: current.number,
@@ -178,6 +215,8 @@ impl Key {
             account: self.scope.account().to_owned(),
             region: self.scope.region().to_owned(),
             spec: Some(self.spec.as_str().to_owned()).filter(|_| self.spec != KeySpec::default()),
+            usage: Some(self.usage.as_str().to_owned())
+                .filter(|_| self.spec.usages().first() != Some(&self.usage)),
             created: self.created,
             description: self.description.clone(),
             state: self.state,
@@ -198,10 +237,16 @@ impl Key {
         if stored.v != FORMAT || stored.versions.is_empty() || !numbered {
             return None;
         }
+        let spec = stored.spec.map_or(Some(KeySpec::default()), |name| KeySpec::parse(&name))?;
+        let usage = match stored.usage {
+            Some(name) => KeyUsage::parse(&name)?,
+            None => *spec.usages().first()?,
+        };
         Some(Self {
             scope: Scope::new(&stored.account, &stored.region).ok()?,
             id,
-            spec: stored.spec.map_or(Some(KeySpec::default()), |name| KeySpec::parse(&name))?,
+            spec,
+            usage,
             created: stored.created,
             description: stored.description,
             state: stored.state,
@@ -335,7 +380,8 @@ mod tests {
         let key = Key {
             scope: scope.clone(),
             id,
-            spec: KeySpec::parse("HMAC_384").unwrap(),
+            spec: KeySpec::parse("RSA_4096").unwrap(),
+            usage: KeyUsage::EncryptDecrypt,
             created: now,
             description: "häuser".to_owned(),
             state: KeyState::PendingDeletion,

@@ -23,6 +23,7 @@ mod aliases;
 pub mod blob;
 #[cfg(feature = "server")]
 mod cipher;
+mod constraints;
 pub mod context;
 #[cfg(feature = "server")]
 mod data_keys;
@@ -42,6 +43,8 @@ mod requests;
 #[cfg(feature = "server")]
 mod rotation;
 #[cfg(feature = "server")]
+mod shared_secrets;
+#[cfg(feature = "server")]
 mod signatures;
 pub mod spec;
 pub mod state;
@@ -51,7 +54,8 @@ mod tags;
 #[cfg(feature = "server")]
 pub use aliases::{alias_target, create_alias, delete_alias, list_aliases, update_alias};
 #[cfg(feature = "server")]
-pub use cipher::{decrypt, encrypt, generate_random, re_encrypt};
+pub use cipher::{decrypt, encrypt, generate_random, re_encrypt, source_key};
+pub use constraints::Violations;
 #[cfg(feature = "server")]
 pub use data_keys::{
     generate_data_key, generate_data_key_pair, generate_data_key_pair_without_plaintext,
@@ -76,6 +80,8 @@ pub use rotation::{
     describe_key_versions, disable_key_rotation, due_rotations, enable_key_rotation,
     get_key_rotation_status, list_key_rotations, rotate_key, rotate_key_on_demand,
 };
+#[cfg(feature = "server")]
+pub use shared_secrets::{decapsulate, derive_shared_secret, encapsulate};
 #[cfg(feature = "server")]
 pub use signatures::{get_public_key, sign, verify};
 pub use spec::{KeySpec, KeyUsage};

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{KeySpec, KeyState};
+use super::constraints::Violations;
+use super::{KeySpec, KeyState, KeyUsage};
 use crate::crypto::Plaintext;
 
 /// Names and values that are authenticated with a ciphertext.
@@ -18,6 +19,9 @@ pub type EncryptionContext = BTreeMap<String, String>;
 pub trait Request {
     /// The answer.
     type Output: Send + 'static;
+
+    /// What the model of the API forbids about the request as it is.
+    fn violations(&self) -> Violations;
 }
 
 macro_rules! requests {
@@ -31,6 +35,12 @@ macro_rules! requests {
 
         impl Request for $request {
             type Output = $output;
+
+            fn violations(&self) -> Violations {
+                let mut found = Violations::default();
+                $(found.check(stringify!($request), stringify!($field), &self.$field);)*
+                found
+            }
         }
     )+};
 }
@@ -53,7 +63,7 @@ requests! {
     /// Makes a key with fresh material.
     CreateKey {
         /// Up to 8,192 characters.
-        description: String,
+        description: Option<String>,
         /// `ENCRYPT_DECRYPT` when absent.
         key_usage: Option<String>,
         /// `SYMMETRIC_DEFAULT` when absent.
@@ -96,6 +106,30 @@ requests! {
         grant_tokens: Vec<String>,
     } => KeyMetadata;
 
+    /// Takes the secret out of a ciphertext that was encapsulated to a key.
+    Decapsulate {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// As long as the key's ML-KEM has it.
+        shared_secret_ciphertext_blob: Vec<u8>,
+        /// `ML_KEM`
+        encapsulation_algorithm: String,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => DecapsulateOutput;
+
+    /// The secret that a key has in common with a peer's public key.
+    DeriveSharedSecret {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// `ECDH`
+        key_agreement_algorithm: String,
+        /// The peer's: SubjectPublicKeyInfo DER.
+        public_key: Vec<u8>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => DeriveSharedSecretOutput;
+
     /// The versions of a key, oldest first.
     DescribeKeyVersions {
         /// Key id or ARN.
@@ -131,6 +165,16 @@ requests! {
         /// Key id or ARN.
         key_id: String,
     } => ();
+
+    /// Makes a fresh secret that only who holds the key can take out again.
+    Encapsulate {
+        /// Key id, ARN, alias or alias ARN.
+        key_id: String,
+        /// `ML_KEM`
+        encapsulation_algorithm: String,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => EncapsulateOutput;
 
     /// Encrypts up to 4,096 bytes.
     Encrypt {
@@ -381,7 +425,7 @@ requests! {
         /// Key id or ARN.
         key_id: String,
         /// Up to 8,192 characters.
-        description: String,
+        description: Option<String>,
     } => ();
 
     /// Whether a signature is a message's.
@@ -449,8 +493,10 @@ pub struct KeyMetadata {
     pub creation_date: DateTime<Utc>,
     /// The caller's words.
     pub description: String,
-    /// What the key is, and so what it is for.
+    /// What the key is.
     pub key_spec: KeySpec,
+    /// What it is for.
+    pub key_usage: KeyUsage,
     /// Where in its life the key is.
     pub key_state: KeyState,
     /// When it will be removed, while it waits for that.
@@ -629,8 +675,10 @@ pub struct ReEncryptOutput {
     pub key_id: String,
     /// The version that sealed.
     pub key_version: u32,
-    /// `SYMMETRIC_DEFAULT`.
-    pub encryption_algorithm: &'static str,
+    /// How the source was encrypted.
+    pub source_encryption_algorithm: &'static str,
+    /// How the result is.
+    pub destination_encryption_algorithm: &'static str,
 }
 
 /// Answer of `GenerateMac`.
@@ -682,6 +730,43 @@ pub struct GetPublicKeyOutput {
     pub public_key: Vec<u8>,
     /// What the key is.
     pub key_spec: KeySpec,
+    /// What it is for.
+    pub key_usage: KeyUsage,
+}
+
+/// Answer of `DeriveSharedSecret`.
+#[derive(Debug)]
+pub struct DeriveSharedSecretOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// As long as the curve's field.
+    pub shared_secret: Plaintext,
+    /// `ECDH`
+    pub key_agreement_algorithm: &'static str,
+}
+
+/// Answer of `Encapsulate`.
+#[derive(Debug)]
+pub struct EncapsulateOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// 32 bytes.
+    pub shared_secret: Plaintext,
+    /// What `Decapsulate` takes.
+    pub shared_secret_ciphertext_blob: Vec<u8>,
+    /// `ML_KEM`
+    pub encapsulation_algorithm: &'static str,
+}
+
+/// Answer of `Decapsulate`.
+#[derive(Debug)]
+pub struct DecapsulateOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// 32 bytes.
+    pub shared_secret: Plaintext,
+    /// `ML_KEM`
+    pub encapsulation_algorithm: &'static str,
 }
 
 /// Answer of `GenerateDataKeyPair` and, without the plaintext, of

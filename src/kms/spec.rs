@@ -5,7 +5,9 @@
 use super::Error;
 use crate::crypto::Plaintext;
 use crate::crypto::mac::MacHash;
-use crate::crypto::signing::{Curve, RsaSize, Scheme, SigningHash, SigningKey, SigningKind};
+use crate::crypto::pair::{Curve, MlDsa, MlKem, PairKind, RsaSize};
+use crate::crypto::rsa::Oaep;
+use crate::crypto::signing::{Scheme, SigningHash};
 
 /// What a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -15,8 +17,8 @@ pub enum KeySpec {
     SymmetricDefault,
     /// An HMAC key as long as its hash.
     Hmac(MacHash),
-    /// A key pair that signs.
-    Signing(SigningKind),
+    /// A key pair.
+    Pair(PairKind),
 }
 
 /// What a key is for.
@@ -28,9 +30,21 @@ pub enum KeyUsage {
     GenerateVerifyMac,
     /// Signatures.
     SignVerify,
+    /// Secrets shared with a peer's key pair.
+    KeyAgreement,
+    /// Secrets for who holds the key.
+    EncapsulateDecapsulate,
 }
 
 impl KeyUsage {
+    const ALL: [Self; 5] = [
+        Self::EncryptDecrypt,
+        Self::GenerateVerifyMac,
+        Self::SignVerify,
+        Self::KeyAgreement,
+        Self::EncapsulateDecapsulate,
+    ];
+
     /// As AWS spells it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -38,25 +52,40 @@ impl KeyUsage {
             Self::EncryptDecrypt => "ENCRYPT_DECRYPT",
             Self::GenerateVerifyMac => "GENERATE_VERIFY_MAC",
             Self::SignVerify => "SIGN_VERIFY",
+            Self::KeyAgreement => "KEY_AGREEMENT",
+            Self::EncapsulateDecapsulate => "ENCAPSULATE_DECAPSULATE",
         }
+    }
+
+    /// The usage of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|usage| usage.as_str() == name)
     }
 }
 
 impl KeySpec {
     /// Every spec that keys are made of.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 19] = [
         Self::SymmetricDefault,
         Self::Hmac(MacHash::Sha224),
         Self::Hmac(MacHash::Sha256),
         Self::Hmac(MacHash::Sha384),
         Self::Hmac(MacHash::Sha512),
-        Self::Signing(SigningKind::Ecdsa(Curve::P256)),
-        Self::Signing(SigningKind::Ecdsa(Curve::P384)),
-        Self::Signing(SigningKind::Ecdsa(Curve::P521)),
-        Self::Signing(SigningKind::Ecdsa(Curve::Secp256k1)),
-        Self::Signing(SigningKind::Rsa(RsaSize::Bits2048)),
-        Self::Signing(SigningKind::Rsa(RsaSize::Bits3072)),
-        Self::Signing(SigningKind::Rsa(RsaSize::Bits4096)),
+        Self::Pair(PairKind::Ecc(Curve::P256)),
+        Self::Pair(PairKind::Ecc(Curve::P384)),
+        Self::Pair(PairKind::Ecc(Curve::P521)),
+        Self::Pair(PairKind::Ecc(Curve::Secp256k1)),
+        Self::Pair(PairKind::Ed25519),
+        Self::Pair(PairKind::MlDsa(MlDsa::Size44)),
+        Self::Pair(PairKind::MlDsa(MlDsa::Size65)),
+        Self::Pair(PairKind::MlDsa(MlDsa::Size87)),
+        Self::Pair(PairKind::MlKem(MlKem::Size512)),
+        Self::Pair(PairKind::MlKem(MlKem::Size768)),
+        Self::Pair(PairKind::MlKem(MlKem::Size1024)),
+        Self::Pair(PairKind::Rsa(RsaSize::Bits2048)),
+        Self::Pair(PairKind::Rsa(RsaSize::Bits3072)),
+        Self::Pair(PairKind::Rsa(RsaSize::Bits4096)),
     ];
 
     /// As AWS spells it.
@@ -68,13 +97,20 @@ impl KeySpec {
             Self::Hmac(MacHash::Sha256) => "HMAC_256",
             Self::Hmac(MacHash::Sha384) => "HMAC_384",
             Self::Hmac(MacHash::Sha512) => "HMAC_512",
-            Self::Signing(SigningKind::Ecdsa(Curve::P256)) => "ECC_NIST_P256",
-            Self::Signing(SigningKind::Ecdsa(Curve::P384)) => "ECC_NIST_P384",
-            Self::Signing(SigningKind::Ecdsa(Curve::P521)) => "ECC_NIST_P521",
-            Self::Signing(SigningKind::Ecdsa(Curve::Secp256k1)) => "ECC_SECG_P256K1",
-            Self::Signing(SigningKind::Rsa(RsaSize::Bits2048)) => "RSA_2048",
-            Self::Signing(SigningKind::Rsa(RsaSize::Bits3072)) => "RSA_3072",
-            Self::Signing(SigningKind::Rsa(RsaSize::Bits4096)) => "RSA_4096",
+            Self::Pair(PairKind::Ecc(Curve::P256)) => "ECC_NIST_P256",
+            Self::Pair(PairKind::Ecc(Curve::P384)) => "ECC_NIST_P384",
+            Self::Pair(PairKind::Ecc(Curve::P521)) => "ECC_NIST_P521",
+            Self::Pair(PairKind::Ecc(Curve::Secp256k1)) => "ECC_SECG_P256K1",
+            Self::Pair(PairKind::Ed25519) => "ECC_NIST_EDWARDS25519",
+            Self::Pair(PairKind::MlDsa(MlDsa::Size44)) => "ML_DSA_44",
+            Self::Pair(PairKind::MlDsa(MlDsa::Size65)) => "ML_DSA_65",
+            Self::Pair(PairKind::MlDsa(MlDsa::Size87)) => "ML_DSA_87",
+            Self::Pair(PairKind::MlKem(MlKem::Size512)) => "ML_KEM_512",
+            Self::Pair(PairKind::MlKem(MlKem::Size768)) => "ML_KEM_768",
+            Self::Pair(PairKind::MlKem(MlKem::Size1024)) => "ML_KEM_1024",
+            Self::Pair(PairKind::Rsa(RsaSize::Bits2048)) => "RSA_2048",
+            Self::Pair(PairKind::Rsa(RsaSize::Bits3072)) => "RSA_3072",
+            Self::Pair(PairKind::Rsa(RsaSize::Bits4096)) => "RSA_4096",
         }
     }
 
@@ -84,25 +120,20 @@ impl KeySpec {
         Self::ALL.into_iter().find(|spec| spec.as_str() == name)
     }
 
-    /// The one thing that a key of this spec is for here.
+    /// What a key of this spec may be made for; its key is for one of them.
     #[must_use]
-    pub const fn usage(self) -> KeyUsage {
+    pub const fn usages(self) -> &'static [KeyUsage] {
         match self {
-            Self::SymmetricDefault => KeyUsage::EncryptDecrypt,
-            Self::Hmac(_) => KeyUsage::GenerateVerifyMac,
-            Self::Signing(_) => KeyUsage::SignVerify,
-        }
-    }
-
-    /// Whether AWS makes keys of this spec for a usage that this program does not.
-    #[must_use]
-    pub fn is_for_on_aws(self, usage: &str) -> bool {
-        match self {
-            Self::SymmetricDefault | Self::Hmac(_) => false,
-            Self::Signing(SigningKind::Rsa(_)) => usage == "ENCRYPT_DECRYPT",
-            Self::Signing(SigningKind::Ecdsa(curve)) => {
-                usage == "KEY_AGREEMENT" && curve != Curve::Secp256k1
+            Self::SymmetricDefault => &[KeyUsage::EncryptDecrypt],
+            Self::Hmac(_) => &[KeyUsage::GenerateVerifyMac],
+            Self::Pair(PairKind::Ecc(Curve::P256 | Curve::P384 | Curve::P521)) => {
+                &[KeyUsage::SignVerify, KeyUsage::KeyAgreement]
             }
+            Self::Pair(
+                PairKind::Ecc(Curve::Secp256k1) | PairKind::Ed25519 | PairKind::MlDsa(_),
+            ) => &[KeyUsage::SignVerify],
+            Self::Pair(PairKind::MlKem(_)) => &[KeyUsage::EncapsulateDecapsulate],
+            Self::Pair(PairKind::Rsa(_)) => &[KeyUsage::SignVerify, KeyUsage::EncryptDecrypt],
         }
     }
 
@@ -114,42 +145,37 @@ impl KeySpec {
         Ok(match self {
             Self::SymmetricDefault => Plaintext::generate(32)?,
             Self::Hmac(hash) => Plaintext::generate(hash.output_len())?,
-            Self::Signing(kind) => SigningKey::generate(kind)?,
+            Self::Pair(kind) => kind.generate()?,
         })
     }
 
-    /// Algorithms to encrypt with.
+    /// Algorithms that a key of this spec made for `usage` works with.
     #[must_use]
-    pub const fn encryption_algorithms(self) -> &'static [&'static str] {
-        match self {
-            Self::SymmetricDefault => &["SYMMETRIC_DEFAULT"],
-            Self::Hmac(_) | Self::Signing(_) => &[],
-        }
-    }
-
-    /// Algorithms to make codes with.
-    #[must_use]
-    pub const fn mac_algorithms(self) -> &'static [&'static str] {
-        match self {
-            Self::SymmetricDefault | Self::Signing(_) => &[],
-            Self::Hmac(MacHash::Sha224) => &["HMAC_SHA_224"],
-            Self::Hmac(MacHash::Sha256) => &["HMAC_SHA_256"],
-            Self::Hmac(MacHash::Sha384) => &["HMAC_SHA_384"],
-            Self::Hmac(MacHash::Sha512) => &["HMAC_SHA_512"],
-        }
-    }
-
-    /// Algorithms to sign with.
-    #[must_use]
-    pub const fn signing_algorithms(self) -> &'static [&'static str] {
-        match self {
-            Self::SymmetricDefault | Self::Hmac(_) => &[],
-            Self::Signing(SigningKind::Ecdsa(curve)) => match curve.hash() {
+    pub const fn algorithms(self, usage: KeyUsage) -> &'static [&'static str] {
+        match (self, usage) {
+            (Self::SymmetricDefault, KeyUsage::EncryptDecrypt) => &["SYMMETRIC_DEFAULT"],
+            (Self::Hmac(MacHash::Sha224), KeyUsage::GenerateVerifyMac) => &["HMAC_SHA_224"],
+            (Self::Hmac(MacHash::Sha256), KeyUsage::GenerateVerifyMac) => &["HMAC_SHA_256"],
+            (Self::Hmac(MacHash::Sha384), KeyUsage::GenerateVerifyMac) => &["HMAC_SHA_384"],
+            (Self::Hmac(MacHash::Sha512), KeyUsage::GenerateVerifyMac) => &["HMAC_SHA_512"],
+            (
+                Self::Pair(PairKind::Ecc(Curve::P256 | Curve::P384 | Curve::P521)),
+                KeyUsage::KeyAgreement,
+            ) => &["ECDH"],
+            (Self::Pair(PairKind::Ecc(curve)), KeyUsage::SignVerify) => match curve.hash() {
                 SigningHash::Sha256 => &["ECDSA_SHA_256"],
                 SigningHash::Sha384 => &["ECDSA_SHA_384"],
                 SigningHash::Sha512 => &["ECDSA_SHA_512"],
             },
-            Self::Signing(SigningKind::Rsa(_)) => &[
+            (Self::Pair(PairKind::Ed25519), KeyUsage::SignVerify) => {
+                &["ED25519_SHA_512", "ED25519_PH_SHA_512"]
+            }
+            (Self::Pair(PairKind::MlDsa(_)), KeyUsage::SignVerify) => &["ML_DSA_SHAKE_256"],
+            (Self::Pair(PairKind::MlKem(_)), KeyUsage::EncapsulateDecapsulate) => &["ML_KEM"],
+            (Self::Pair(PairKind::Rsa(_)), KeyUsage::EncryptDecrypt) => {
+                &["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"]
+            }
+            (Self::Pair(PairKind::Rsa(_)), KeyUsage::SignVerify) => &[
                 "RSASSA_PKCS1_V1_5_SHA_256",
                 "RSASSA_PKCS1_V1_5_SHA_384",
                 "RSASSA_PKCS1_V1_5_SHA_512",
@@ -157,27 +183,30 @@ impl KeySpec {
                 "RSASSA_PSS_SHA_384",
                 "RSASSA_PSS_SHA_512",
             ],
+            (Self::SymmetricDefault | Self::Hmac(_) | Self::Pair(_), _) => &[],
         }
     }
+}
 
-    /// Whether a key of this spec may be used as `operation` uses it.
-    ///
-    /// # Errors
-    /// [`Error::InvalidKeyUsage`] in AWS's words.
-    pub fn permits(self, usage: KeyUsage, arn: &str, operation: &str) -> Result<(), Error> {
-        if self.usage() == usage {
-            return Ok(());
-        }
-        let own = self.usage().as_str();
-        Err(Error::InvalidKeyUsage(format!(
-            "{arn} key usage is {own} which is not valid for {operation}."
-        )))
+/// An RSA encryption algorithm by AWS's name.
+#[must_use]
+pub fn oaep(algorithm: &str) -> Option<Oaep> {
+    match algorithm {
+        "RSAES_OAEP_SHA_1" => Some(Oaep::Sha1),
+        "RSAES_OAEP_SHA_256" => Some(Oaep::Sha256),
+        _ => None,
     }
 }
 
 /// A signing algorithm by AWS's name.
 #[must_use]
 pub fn scheme(algorithm: &str) -> Option<Scheme> {
+    match algorithm {
+        "ED25519_SHA_512" => return Some(Scheme::Ed25519),
+        "ED25519_PH_SHA_512" => return Some(Scheme::Ed25519ph),
+        "ML_DSA_SHAKE_256" => return Some(Scheme::MlDsa),
+        _ => {}
+    }
     let (scheme, hash): (fn(SigningHash) -> Scheme, _) =
         if let Some(hash) = algorithm.strip_prefix("ECDSA_") {
             (Scheme::Ecdsa, hash)
@@ -199,21 +228,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spec_is_read_back_and_has_algorithms_of_its_usage_alone() {
+    fn every_spec_is_read_back_and_has_algorithms_of_its_usages_alone() {
         for spec in KeySpec::ALL {
             assert_eq!(KeySpec::parse(spec.as_str()), Some(spec));
-            let counts = [
-                (KeyUsage::EncryptDecrypt, spec.encryption_algorithms().len()),
-                (KeyUsage::GenerateVerifyMac, spec.mac_algorithms().len()),
-                (KeyUsage::SignVerify, spec.signing_algorithms().len()),
-            ];
-            for (usage, count) in counts {
-                assert_eq!(spec.permits(usage, "arn", "Use").is_ok(), usage == spec.usage());
-                assert_eq!(count > 0, usage == spec.usage(), "{spec:?}");
+            for usage in KeyUsage::ALL {
+                assert_eq!(KeyUsage::parse(usage.as_str()), Some(usage));
+                let algorithms = spec.algorithms(usage);
+                assert_eq!(!algorithms.is_empty(), spec.usages().contains(&usage), "{spec:?}");
+                if usage == KeyUsage::SignVerify {
+                    assert!(algorithms.iter().all(|name| scheme(name).is_some()));
+                }
             }
-            assert!(spec.signing_algorithms().iter().all(|name| scheme(name).is_some()));
         }
         assert_eq!(KeySpec::parse("SM2"), None);
         assert_eq!((scheme("RSASSA_PSS_SHA_1"), scheme("SM2DSA")), (None, None));
+        assert_eq!((oaep("RSAES_OAEP_SHA_384"), oaep("SM2PKE")), (None, None));
     }
 }

@@ -70,6 +70,11 @@ pub trait Operation: Send + Sync + 'static {
     /// Whether it may take long enough to need a thread of its own.
     const HEAVY: bool;
 
+    /// What the model of the API forbids about the request as it is.
+    fn violations(&self) -> kms::Violations {
+        kms::Violations::default()
+    }
+
     /// What the caller must be allowed to do, and to what.
     ///
     /// # Errors

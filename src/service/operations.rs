@@ -41,6 +41,10 @@ macro_rules! register {
                 const READ_ONLY: bool = register!(@mode $mode);
                 const HEAVY: bool = register!(@heavy $($heavy)?);
 
+                fn violations(&self) -> kms::Violations {
+                    kms::Request::violations(self)
+                }
+
                 fn targets(
                     &self,
                     rooms: &Rooms,
@@ -80,6 +84,24 @@ macro_rules! register {
             None => blob($rooms, $at, &$self.ciphertext_blob),
         }?
     };
+    (@target source, $self:ident, $rooms:ident, $at:ident) => {
+        source(
+            $rooms,
+            $at,
+            $self.encryption_algorithm.as_deref(),
+            &$self.ciphertext_blob,
+            $self.key_id.as_deref(),
+        )?
+    };
+    (@target re_encrypted, $self:ident, $rooms:ident, $at:ident) => {
+        source(
+            $rooms,
+            $at,
+            $self.source_encryption_algorithm.as_deref(),
+            &$self.ciphertext_blob,
+            $self.source_key_id.as_deref(),
+        )?
+    };
     (@target $target:ident, $self:ident, $rooms:ident, $at:ident $(, $field:ident)?) => {
         $target($rooms, $at $(, &$self.$field)?)?
     };
@@ -98,12 +120,16 @@ register! {
     CreateKey => kms::create_key, writes heavy,
         on [account "kms:CreateKey"], records [description, key_usage, key_spec, tags];
     Decrypt => kms::decrypt, reads,
-        on [blob "kms:Decrypt", ciphertext_blob],
+        on [source "kms:Decrypt"],
         records [key_id, encryption_algorithm] context encryption_context;
+    Decapsulate => kms::decapsulate, reads,
+        on [key "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
     DeleteAlias => kms::delete_alias, writes,
         on [alias "kms:DeleteAlias", alias_name], records [alias_name];
     DeleteKey => kms::delete_key, writes,
         on [account "kms:DeleteKey"], records [key_id];
+    DeriveSharedSecret => kms::derive_shared_secret, reads,
+        on [key "kms:DeriveSharedSecret", key_id], records [key_id, key_agreement_algorithm];
     DescribeKey => kms::describe_key, reads,
         on [key "kms:DescribeKey", key_id], records [key_id];
     DescribeKeyVersions => kms::describe_key_versions, reads,
@@ -116,6 +142,8 @@ register! {
         on [key "kms:EnableKeyRotation", key_id], records [key_id, rotation_period_in_days];
     EnableKey => kms::enable_key, writes,
         on [key "kms:EnableKey", key_id], records [key_id];
+    Encapsulate => kms::encapsulate, reads,
+        on [key "kms:Encapsulate", key_id], records [key_id, encapsulation_algorithm];
     Encrypt => kms::encrypt, reads,
         on [key "kms:Encrypt", key_id],
         records [key_id, encryption_algorithm] context encryption_context;
@@ -150,7 +178,7 @@ register! {
     ListResourceTags => kms::list_resource_tags, reads,
         on [key "kms:ListResourceTags", key_id], records [key_id, limit, marker];
     ReEncrypt => kms::re_encrypt, reads,
-        on [blob "kms:ReEncryptFrom", ciphertext_blob; key "kms:ReEncryptTo", destination_key_id],
+        on [re_encrypted "kms:ReEncryptFrom"; key "kms:ReEncryptTo", destination_key_id],
         records [source_key_id, destination_key_id, destination_encryption_context]
         context source_encryption_context;
     RewrapDataKey => kms::rewrap_data_key, reads,
@@ -224,6 +252,16 @@ fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Resource, E
 
 fn blob(rooms: &Rooms, at: &Circumstances, bytes: &[u8]) -> Result<Resource, Error> {
     Ok(resource(&rooms.keys.find_by_blob(&at.call(), bytes)?))
+}
+
+fn source(
+    rooms: &Rooms,
+    at: &Circumstances,
+    algorithm: Option<&str>,
+    blob: &[u8],
+    insisted: Option<&str>,
+) -> Result<Resource, Error> {
+    Ok(resource(&kms::source_key(&rooms.keys, &at.call(), algorithm, blob, insisted)?))
 }
 
 fn alias(rooms: &Rooms, at: &Circumstances, name: &str) -> Result<Resource, Error> {

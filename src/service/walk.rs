@@ -12,7 +12,7 @@ use super::pending::{Pending, Writes};
 use super::permit::authorise;
 use crate::audit::{Event, Outcome};
 use crate::iam::Principal;
-use crate::kms::Scope;
+use crate::kms::{self, Scope};
 use crate::store;
 
 /// The answer to a call.
@@ -117,6 +117,9 @@ impl Service {
             return Err(Error::DeadlineExceeded);
         }
         let region = caller.valid_region().ok_or(Error::InvalidRegion)?;
+        if let Some(message) = request.violations().message() {
+            return Err(Error::Kms(kms::Error::Validation(message)));
+        }
         let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
         let at = Circumstances { scope, now: event.time };
         let targets = request.targets(self.rooms(), &at)?;

@@ -57,7 +57,7 @@ def test_wrong_usage_and_spec(client, key):
     refused(client, "ValidationException", INVALID, "Keys.CreateKey", key_usage="SIGN_VERIFY")
     refused(client, "ValidationException", INVALID, "Keys.CreateKey", key_spec="RSA_1")
     unsupported = ("UnsupportedOperationException", grpc.StatusCode.UNIMPLEMENTED)
-    refused(client, *unsupported, "Keys.CreateKey", key_spec="ML_DSA_44")
+    refused(client, *unsupported, "Keys.CreateKey", key_spec="SM2", key_usage="SIGN_VERIFY")
     refused(
         client,
         "InvalidKeyUsageException",

@@ -46,7 +46,9 @@ fn secrets_are_readable_by_their_owner_alone_and_sealed_at_rest() {
     runtime().block_on(async {
         let room = Strongroom::builder().data_dir(&data).build().unwrap();
         let description = "a description that nobody else may read".to_owned();
-        room.call(CreateKey { description, ..Default::default() }).await.unwrap();
+        room.call(CreateKey { description: Some(description), ..Default::default() })
+            .await
+            .unwrap();
         room.close().unwrap();
     });
     for (path, mode) in [(data.clone(), 0o700), (data.join("root.key"), 0o600)] {

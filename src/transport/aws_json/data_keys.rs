@@ -30,6 +30,61 @@ pub(super) fn decrypted(done: kms::DecryptOutput) -> Value {
     })
 }
 
+pub(super) fn decapsulate(asked: &mut Members) -> Read<kms::Decapsulate> {
+    Ok(kms::Decapsulate {
+        key_id: asked.required("KeyId")?,
+        shared_secret_ciphertext_blob: asked
+            .blob("SharedSecretCiphertextBlob")?
+            .unwrap_or_default(),
+        encapsulation_algorithm: asked.required("EncapsulationAlgorithm")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn decapsulated(done: kms::DecapsulateOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "SharedSecret": STANDARD.encode(done.shared_secret.expose()),
+        "EncapsulationAlgorithm": done.encapsulation_algorithm,
+    })
+}
+
+pub(super) fn derive_shared_secret(asked: &mut Members) -> Read<kms::DeriveSharedSecret> {
+    no_recipient(asked)?;
+    Ok(kms::DeriveSharedSecret {
+        key_id: asked.required("KeyId")?,
+        key_agreement_algorithm: asked.required("KeyAgreementAlgorithm")?,
+        public_key: asked.blob("PublicKey")?.unwrap_or_default(),
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn derived(done: kms::DeriveSharedSecretOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "SharedSecret": STANDARD.encode(done.shared_secret.expose()),
+        "KeyAgreementAlgorithm": done.key_agreement_algorithm,
+        "KeyOrigin": "AWS_KMS",
+    })
+}
+
+pub(super) fn encapsulate(asked: &mut Members) -> Read<kms::Encapsulate> {
+    Ok(kms::Encapsulate {
+        key_id: asked.required("KeyId")?,
+        encapsulation_algorithm: asked.required("EncapsulationAlgorithm")?,
+        grant_tokens: asked.texts("GrantTokens")?,
+    })
+}
+
+pub(super) fn encapsulated(done: kms::EncapsulateOutput) -> Value {
+    json!({
+        "KeyId": done.key_id,
+        "SharedSecret": STANDARD.encode(done.shared_secret.expose()),
+        "SharedSecretCiphertextBlob": STANDARD.encode(done.shared_secret_ciphertext_blob),
+        "EncapsulationAlgorithm": done.encapsulation_algorithm,
+    })
+}
+
 pub(super) fn encrypt(asked: &mut Members) -> Read<kms::Encrypt> {
     Ok(kms::Encrypt {
         key_id: asked.required("KeyId")?,
@@ -216,8 +271,8 @@ pub(super) fn re_encrypted(done: kms::ReEncryptOutput) -> Value {
         "CiphertextBlob": STANDARD.encode(done.ciphertext_blob),
         "SourceKeyId": done.source_key_id,
         "KeyId": done.key_id,
-        "SourceEncryptionAlgorithm": done.encryption_algorithm,
-        "DestinationEncryptionAlgorithm": done.encryption_algorithm,
+        "SourceEncryptionAlgorithm": done.source_encryption_algorithm,
+        "DestinationEncryptionAlgorithm": done.destination_encryption_algorithm,
     })
 }
 

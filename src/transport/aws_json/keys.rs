@@ -28,7 +28,7 @@ pub(super) fn create_alias(asked: &mut Members) -> Read<kms::CreateAlias> {
 pub(super) fn create_key(asked: &mut Members) -> Read<kms::CreateKey> {
     let older = asked.text("CustomerMasterKeySpec")?;
     Ok(kms::CreateKey {
-        description: asked.required("Description")?,
+        description: asked.text("Description")?,
         key_usage: asked.text("KeyUsage")?,
         key_spec: asked.text("KeySpec")?.or(older),
         tags: asked.tags()?,
@@ -52,7 +52,7 @@ pub(super) fn described(key: kms::KeyMetadata) -> Value {
         "CreationDate": seconds(key.creation_date),
         "Enabled": key.key_state == kms::KeyState::Enabled,
         "Description": key.description,
-        "KeyUsage": key.key_spec.usage().as_str(),
+        "KeyUsage": key.key_usage.as_str(),
         "KeyState": key.key_state.as_str(),
         "Origin": "AWS_KMS",
         "KeyManager": "CUSTOMER",
@@ -65,18 +65,10 @@ pub(super) fn described(key: kms::KeyMetadata) -> Value {
         if let Some(date) = key.deletion_date {
             add("DeletionDate", seconds(date));
         }
-        match key.key_spec.usage() {
-            kms::KeyUsage::EncryptDecrypt => {
-                add("EncryptionAlgorithms", json!(key.key_spec.encryption_algorithms()));
-                add("CurrentKeyMaterialId", key.current_key_material_id.into());
-            }
-            kms::KeyUsage::SignVerify => {
-                add("SigningAlgorithms", json!(key.key_spec.signing_algorithms()));
-            }
-            kms::KeyUsage::GenerateVerifyMac => {
-                add("MacAlgorithms", json!(key.key_spec.mac_algorithms()));
-            }
+        if key.key_spec == kms::KeySpec::SymmetricDefault {
+            add("CurrentKeyMaterialId", key.current_key_material_id.into());
         }
+        add(algorithms(key.key_usage), json!(key.key_spec.algorithms(key.key_usage)));
     }
     json!({ "KeyMetadata": metadata })
 }
@@ -153,9 +145,20 @@ pub(super) fn public_key(found: kms::GetPublicKeyOutput) -> Value {
         "PublicKey": STANDARD.encode(found.public_key),
         "CustomerMasterKeySpec": found.key_spec.as_str(),
         "KeySpec": found.key_spec.as_str(),
-        "KeyUsage": found.key_spec.usage().as_str(),
-        "SigningAlgorithms": found.key_spec.signing_algorithms(),
+        "KeyUsage": found.key_usage.as_str(),
+        algorithms(found.key_usage): found.key_spec.algorithms(found.key_usage),
     })
+}
+
+/// The member that lists the algorithms of a key made for `usage`.
+const fn algorithms(usage: kms::KeyUsage) -> &'static str {
+    match usage {
+        kms::KeyUsage::EncryptDecrypt => "EncryptionAlgorithms",
+        kms::KeyUsage::GenerateVerifyMac => "MacAlgorithms",
+        kms::KeyUsage::SignVerify => "SigningAlgorithms",
+        kms::KeyUsage::KeyAgreement => "KeyAgreementAlgorithms",
+        kms::KeyUsage::EncapsulateDecapsulate => "EncapsulationAlgorithms",
+    }
 }
 
 pub(super) fn list_aliases(asked: &mut Members) -> Read<kms::ListAliases> {
@@ -236,7 +239,7 @@ pub(super) fn update_alias(asked: &mut Members) -> Read<kms::UpdateAlias> {
 
 pub(super) fn update_key_description(asked: &mut Members) -> Read<kms::UpdateKeyDescription> {
     let key_id = asked.required("KeyId")?;
-    Ok(kms::UpdateKeyDescription { key_id, description: asked.required("Description")? })
+    Ok(kms::UpdateKeyDescription { key_id, description: asked.text("Description")? })
 }
 
 /// Operations that answer with an empty body.

@@ -114,6 +114,9 @@ translations! {
     }
     data_keys {
         "Decrypt" => decrypt, decrypted;
+        "Decapsulate" => decapsulate, decapsulated;
+        "DeriveSharedSecret" => derive_shared_secret, derived;
+        "Encapsulate" => encapsulate, encapsulated;
         "Encrypt" => encrypt, encrypted;
         "GenerateDataKey" => generate_data_key, generated;
         "GenerateDataKeyPair" => generate_data_key_pair, key_pair;

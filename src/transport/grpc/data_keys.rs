@@ -244,8 +244,8 @@ impl DataKeys for Door {
             source_key_version: done.source_key_version,
             key_id: done.key_id,
             key_version: done.key_version,
-            source_encryption_algorithm: done.encryption_algorithm.to_owned(),
-            destination_encryption_algorithm: done.encryption_algorithm.to_owned(),
+            source_encryption_algorithm: done.source_encryption_algorithm.to_owned(),
+            destination_encryption_algorithm: done.destination_encryption_algorithm.to_owned(),
         })
     }
 
@@ -297,6 +297,66 @@ impl DataKeys for Door {
             key_id: done.key_id,
             mac_valid: true,
             mac_algorithm: done.mac_algorithm.to_owned(),
+        })
+    }
+
+    async fn derive_shared_secret(
+        &self,
+        request: Request<v1::DeriveSharedSecretRequest>,
+    ) -> Result<Response<v1::DeriveSharedSecretResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let request = kms::DeriveSharedSecret {
+            key_id: asked.key_id,
+            key_agreement_algorithm: asked.key_agreement_algorithm,
+            public_key: asked.public_key,
+            grant_tokens: asked.grant_tokens,
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |done| v1::DeriveSharedSecretResponse {
+            key_id: done.key_id,
+            shared_secret: done.shared_secret.expose().to_vec(),
+            key_agreement_algorithm: done.key_agreement_algorithm.to_owned(),
+        })
+    }
+
+    async fn encapsulate(
+        &self,
+        request: Request<v1::EncapsulateRequest>,
+    ) -> Result<Response<v1::EncapsulateResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let request = kms::Encapsulate {
+            key_id: asked.key_id,
+            encapsulation_algorithm: asked.encapsulation_algorithm,
+            grant_tokens: asked.grant_tokens,
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |done| v1::EncapsulateResponse {
+            key_id: done.key_id,
+            shared_secret: done.shared_secret.expose().to_vec(),
+            shared_secret_ciphertext_blob: done.shared_secret_ciphertext_blob,
+            encapsulation_algorithm: done.encapsulation_algorithm.to_owned(),
+        })
+    }
+
+    async fn decapsulate(
+        &self,
+        request: Request<v1::DecapsulateRequest>,
+    ) -> Result<Response<v1::DecapsulateResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let request = kms::Decapsulate {
+            key_id: asked.key_id,
+            shared_secret_ciphertext_blob: asked.shared_secret_ciphertext_blob,
+            encapsulation_algorithm: asked.encapsulation_algorithm,
+            grant_tokens: asked.grant_tokens,
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |done| v1::DecapsulateResponse {
+            key_id: done.key_id,
+            shared_secret: done.shared_secret.expose().to_vec(),
+            encapsulation_algorithm: done.encapsulation_algorithm.to_owned(),
         })
     }
 

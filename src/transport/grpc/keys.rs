@@ -36,7 +36,7 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::CreateKey {
-                    description: asked.description,
+                    description: given(asked.description),
                     key_usage: given(asked.key_usage),
                     key_spec: given(asked.key_spec),
                     tags: tags(asked.tags),
@@ -197,8 +197,8 @@ impl Keys for Door {
             key_id: found.key_id,
             public_key: found.public_key,
             key_spec: found.key_spec.as_str().to_owned(),
-            key_usage: found.key_spec.usage().as_str().to_owned(),
-            signing_algorithms: names(found.key_spec.signing_algorithms()),
+            key_usage: found.key_usage.as_str().to_owned(),
+            algorithms: names(found.key_spec.algorithms(found.key_usage)),
         })
     }
 
@@ -275,7 +275,10 @@ impl Keys for Door {
             .service
             .call(
                 caller,
-                kms::UpdateKeyDescription { key_id: asked.key_id, description: asked.description },
+                kms::UpdateKeyDescription {
+                    key_id: asked.key_id,
+                    description: Some(asked.description),
+                },
             )
             .await;
         answer(reply, |()| v1::UpdateKeyDescriptionResponse {})
@@ -412,15 +415,13 @@ fn metadata(key: kms::KeyMetadata) -> v1::KeyMetadata {
         creation_date: Some(timestamp(key.creation_date)),
         enabled: key.key_state == kms::KeyState::Enabled,
         description: key.description,
-        key_usage: key.key_spec.usage().as_str().to_owned(),
+        key_usage: key.key_usage.as_str().to_owned(),
         key_state: key.key_state.as_str().to_owned(),
         deletion_date: key.deletion_date.map(timestamp),
         origin: "AWS_KMS".to_owned(),
         key_manager: "CUSTOMER".to_owned(),
         key_spec: key.key_spec.as_str().to_owned(),
-        encryption_algorithms: names(key.key_spec.encryption_algorithms()),
-        signing_algorithms: names(key.key_spec.signing_algorithms()),
-        mac_algorithms: names(key.key_spec.mac_algorithms()),
+        algorithms: names(key.key_spec.algorithms(key.key_usage)),
         current_key_version: key.current_key_version,
         current_key_material_id: key.current_key_material_id,
     }
