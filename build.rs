@@ -8,8 +8,8 @@ use protox::prost::Message;
 #[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts by environment")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files =
-        ["keys", "data_keys", "audit"].map(|name| format!("proto/strongroom/v1/{name}.proto"));
+    let files = ["access", "audit", "data_keys", "keys"]
+        .map(|name| format!("proto/strongroom/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptor.bin"), descriptors.encode_to_vec())?;

@@ -4,9 +4,16 @@
 //! |---|---|
 //! | `principal.rs` | who is calling |
 //! | `decision.rs` | may this principal do this to that |
+//! | `policy.rs` | a policy document and its statements |
 
 mod decision;
+#[cfg(feature = "server")]
+mod policy;
 mod principal;
 
-pub use decision::{Decision, Resource, decide};
+#[cfg(feature = "server")]
+pub use decision::decide;
+pub use decision::{Decision, Resource};
+#[cfg(feature = "server")]
+pub use policy::{Policy, Verdict};
 pub use principal::Principal;

@@ -22,6 +22,12 @@ impl Principal {
         }
     }
 
+    /// Whether this is the root of its account.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.arn.strip_suffix(":root").is_some_and(|start| start.ends_with(&self.account))
+    }
+
     /// The service itself: what it does without being asked, such as removing a key whose waiting
     /// period is over.
     #[must_use]

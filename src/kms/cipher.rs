@@ -25,7 +25,7 @@ pub fn encrypt(
     request: &Encrypt,
 ) -> Result<Done<EncryptOutput>, Error> {
     let plaintext = request.plaintext.as_ref().map(Plaintext::expose).unwrap_or_default();
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC_DEFAULT);
     let context = &request.encryption_context;
@@ -47,7 +47,7 @@ pub fn decrypt(
     call: &Call<'_>,
     request: &Decrypt,
 ) -> Result<Done<DecryptOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let algorithm = request.encryption_algorithm.as_deref();
     decrypt_under(
         directory,
@@ -68,7 +68,7 @@ pub fn re_encrypt(
     call: &Call<'_>,
     request: &ReEncrypt,
 ) -> Result<Done<ReEncryptOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let destination = directory.find(call, &request.destination_key_id)?;
     let source = decrypt_under(
         directory,
@@ -277,11 +277,6 @@ fn moved(
     let mut done = Done::of(destination, Some(version), output);
     done.reads.extend(source.reads);
     Ok(done)
-}
-
-/// No grant was ever made here, so no token is valid.
-pub(super) fn check_grant_tokens(tokens: &[String]) -> Result<(), Error> {
-    if tokens.is_empty() { Ok(()) } else { Err(Error::InvalidGrantToken) }
 }
 
 /// A length that the model of the API allows.

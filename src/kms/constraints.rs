@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::requests::Tag;
+use super::requests::{GrantConstraints, Tag};
 use crate::crypto::Plaintext;
 
 /// What a member must be.
@@ -310,7 +310,7 @@ macro_rules! unconstrained {
     )+};
 }
 
-unconstrained!(bool, BTreeMap<String, String>, Option<DateTime<Utc>>, Option<bool>);
+unconstrained!(bool, BTreeMap<String, String>, GrantConstraints, Option<DateTime<Utc>>, Option<bool>);
 
 /// `key_id` → `keyId`
 fn camel_case(member: &str) -> String {

@@ -1,7 +1,7 @@
 //! Data keys: generated, wrapped, unwrapped, moved.
 
 use super::Error;
-use super::cipher::{byte_count, check_grant_tokens, check_wraps, move_to, open, seal};
+use super::cipher::{byte_count, check_wraps, move_to, open, seal};
 use super::directory::{Call, Directory, Done, Found};
 use super::requests::{
     DataKeyPair, DecryptOutput, EncryptionContext, GenerateDataKey, GenerateDataKeyOutput,
@@ -23,7 +23,7 @@ pub fn generate_data_key(
     request: &GenerateDataKey,
 ) -> Result<Done<GenerateDataKeyOutput>, Error> {
     let length = length(request.key_spec.as_deref(), request.number_of_bytes)?;
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let plaintext = Plaintext::generate(length)?;
     let context = &request.encryption_context;
@@ -44,7 +44,7 @@ pub fn generate_data_key_without_plaintext(
     request: &GenerateDataKeyWithoutPlaintext,
 ) -> Result<Done<WrappedDataKey>, Error> {
     let length = length(request.key_spec.as_deref(), request.number_of_bytes)?;
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let plaintext = Plaintext::generate(length)?;
     let context = &request.encryption_context;
@@ -65,7 +65,7 @@ pub fn generate_data_key_pair(
     request: &GenerateDataKeyPair,
 ) -> Result<Done<DataKeyPair>, Error> {
     let (spec, context) = (&request.key_pair_spec, &request.encryption_context);
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     key_pair(found, "GenerateDataKeyPair", spec, context, true)
 }
@@ -80,7 +80,7 @@ pub fn generate_data_key_pair_without_plaintext(
     request: &GenerateDataKeyPairWithoutPlaintext,
 ) -> Result<Done<DataKeyPair>, Error> {
     let (spec, context) = (&request.key_pair_spec, &request.encryption_context);
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     key_pair(found, "GenerateDataKeyPairWithoutPlaintext", spec, context, false)
 }
@@ -95,7 +95,7 @@ pub fn wrap_data_key(
     request: &WrapDataKey,
 ) -> Result<Done<WrappedDataKey>, Error> {
     let plaintext = request.plaintext.as_ref().map(Plaintext::expose).unwrap_or_default();
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let (ciphertext_blob, key_version) =
         seal(&found, "WrapDataKey", &request.encryption_context, plaintext)?;
@@ -113,7 +113,7 @@ pub fn unwrap_data_key(
     call: &Call<'_>,
     request: &UnwrapDataKey,
 ) -> Result<Done<DecryptOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     open(
         directory,
         call,
@@ -132,7 +132,7 @@ pub fn rewrap_data_key(
     call: &Call<'_>,
     request: &RewrapDataKey,
 ) -> Result<Done<ReEncryptOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let destination = match request.destination_key_id.as_deref() {
         Some(reference) => directory.find(call, reference)?,
         None => directory.find_by_blob(call, &request.ciphertext_blob)?,

@@ -11,15 +11,13 @@ use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 
 use super::blob::CiphertextBlob;
+use super::grant::{Grant, GrantId};
 use super::id::{AliasName, KeyId, KeyReference};
 use super::key::{Alias, Key, key_row, parse_material_row};
-use super::{Error, KeySpec, KeyUsage, Scope};
-use crate::crypto::agreement::AgreementKey;
-use crate::crypto::encapsulation::KemKey;
-use crate::crypto::pair::PairKind;
-use crate::crypto::rsa::RsaKey;
-use crate::crypto::signing::SigningKey;
-use crate::crypto::{Plaintext, SecretKey};
+use super::material::{KeyEntry, Material};
+use super::requests::EncryptionContext;
+use super::{Error, Scope};
+use crate::crypto::Plaintext;
 use crate::store::{Applied, Change, Revision, RowId, Table};
 
 /// What a room function is called with beside its request.
@@ -73,120 +71,6 @@ impl<T> Done<T> {
     }
 }
 
-/// A key with its material, at one revision.
-#[derive(Debug)]
-pub struct KeyEntry {
-    /// The record.
-    pub key: Key,
-    /// How often it was written.
-    pub revision: Revision,
-    materials: Vec<Arc<Material>>,
-}
-
-/// Key material, as spec and usage have it.
-#[derive(Debug)]
-enum Material {
-    Symmetric(SecretKey),
-    Mac(Plaintext),
-    Signing(Box<SigningKey>),
-    Rsa(Box<RsaKey>),
-    Agreement(Box<AgreementKey>),
-    Kem(Box<KemKey>),
-}
-
-impl Material {
-    fn new(spec: KeySpec, usage: KeyUsage, bytes: &[u8]) -> Option<Self> {
-        Some(match (spec, usage) {
-            (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt) => {
-                Self::Symmetric(SecretKey::from_slice(bytes).ok()?)
-            }
-            (KeySpec::Hmac(hash), KeyUsage::GenerateVerifyMac) => {
-                let fits = bytes.len() == hash.output_len();
-                Self::Mac(fits.then(|| Plaintext::from(bytes.to_vec()))?)
-            }
-            (KeySpec::Pair(kind), KeyUsage::SignVerify) => {
-                Self::Signing(Box::new(SigningKey::new(kind, bytes).ok()?))
-            }
-            (KeySpec::Pair(PairKind::Rsa(size)), KeyUsage::EncryptDecrypt) => {
-                Self::Rsa(Box::new(RsaKey::new(size, bytes).ok()?))
-            }
-            (KeySpec::Pair(PairKind::Ecc(curve)), KeyUsage::KeyAgreement) => {
-                Self::Agreement(Box::new(AgreementKey::new(curve, bytes).ok()?))
-            }
-            (KeySpec::Pair(PairKind::MlKem(size)), KeyUsage::EncapsulateDecapsulate) => {
-                Self::Kem(Box::new(KemKey::new(size, bytes).ok()?))
-            }
-            (KeySpec::SymmetricDefault | KeySpec::Hmac(_) | KeySpec::Pair(_), _) => return None,
-        })
-    }
-}
-
-/// One accessor a kind of material. Spec and usage were looked at before, so that finding another
-/// kind is [`Error::Internal`].
-macro_rules! accessors {
-    ($($(#[$about:meta])* $name:ident => $kind:ident: $type:ty;)+) => {$(
-        $(#[$about])*
-        ///
-        /// # Errors
-        /// [`Error::Internal`] for another kind of key.
-        pub fn $name(&self, version: u32) -> Result<&$type, Error> {
-            match self.of_version(version) {
-                Some(Material::$kind(key)) => Ok(key),
-                _ => Err(Error::Internal),
-            }
-        }
-    )+};
-}
-
-impl KeyEntry {
-    /// The material of a version of a symmetric key.
-    ///
-    /// # Errors
-    /// [`Error::InvalidCiphertext`] for a version that the key never had, or another kind of key.
-    pub fn material(&self, version: u32) -> Result<&SecretKey, Error> {
-        match self.of_version(version) {
-            Some(Material::Symmetric(key)) => Ok(key),
-            _ => Err(Error::InvalidCiphertext),
-        }
-    }
-
-    accessors! {
-        /// The material of an HMAC key.
-        mac_key => Mac: Plaintext;
-        /// The key pair of a key that signs.
-        signing_key => Signing: SigningKey;
-        /// The key pair of an RSA key that encrypts.
-        rsa_key => Rsa: RsaKey;
-        /// The key pair of a key that agrees.
-        agreement_key => Agreement: AgreementKey;
-        /// The key pair of a key that encapsulates.
-        kem_key => Kem: KemKey;
-    }
-
-    /// The public half of a key pair, SubjectPublicKeyInfo DER.
-    #[must_use]
-    pub fn public_der(&self) -> Option<&[u8]> {
-        match self.of_version(1)? {
-            Material::Signing(key) => Some(key.public_der()),
-            Material::Rsa(key) => Some(key.public_der()),
-            Material::Agreement(key) => Some(key.public_der()),
-            Material::Kem(key) => Some(key.public_der()),
-            Material::Symmetric(_) | Material::Mac(_) => None,
-        }
-    }
-
-    fn of_version(&self, version: u32) -> Option<&Material> {
-        let place = usize::try_from(version).ok()?.checked_sub(1)?;
-        self.materials.get(place).map(AsRef::as_ref)
-    }
-
-    /// The change that writes `key` over this entry.
-    pub(super) fn replace(&self, key: &Key) -> Result<Change, Error> {
-        let (row, value) = (key_row(key.id), key.encode()?);
-        Ok(Change { row, expected: self.revision, value: Some(value) })
-    }
-}
-
 /// A key that was found by some name, and the rows by which.
 #[derive(Debug)]
 pub struct Found {
@@ -215,6 +99,7 @@ struct Memory {
     listed: BTreeMap<Scope, BTreeMap<KeyId, ()>>,
     aliases: BTreeMap<Scope, BTreeMap<AliasName, Arc<Alias>>>,
     materials: HashMap<KeyId, BTreeMap<u32, Plaintext>>,
+    grants: HashMap<KeyId, BTreeMap<GrantId, Arc<Grant>>>,
 }
 
 impl Directory {
@@ -227,6 +112,7 @@ impl Directory {
         let mut memory = self.memory.write();
         let done = match row.table {
             Table::Alias => memory.apply_alias(&row.key, *revision, *value),
+            Table::Grant => memory.apply_grant(&row.key, *revision, *value),
             Table::Key => memory.apply_key(&row.key, *revision, *value),
             Table::Material => memory.apply_material(&row.key, *value),
         };
@@ -290,6 +176,17 @@ impl Directory {
         }
     }
 
+    /// A key of the caller's region by its id alone.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]
+    pub fn find_id(&self, call: &Call<'_>, id: KeyId) -> Result<Found, Error> {
+        let entry = self.memory.read().live(id, call.now);
+        let entry = entry.filter(|entry| entry.key.scope.region() == call.scope.region());
+        let missing = || Error::NotFound(format!("Key '{id}' does not exist"));
+        entry.map(Found::by_id).ok_or_else(missing)
+    }
+
     /// The key that a blob names, if it lives in the caller's region.
     ///
     /// # Errors
@@ -328,6 +225,99 @@ impl Directory {
             .take(limit)
             .cloned()
             .collect()
+    }
+
+    /// One grant.
+    #[must_use]
+    pub fn grant(&self, key: KeyId, id: GrantId) -> Option<Arc<Grant>> {
+        self.memory.read().grants.get(&key)?.get(&id).cloned()
+    }
+
+    /// The grant that a token names.
+    #[must_use]
+    pub fn grant_by_token(&self, token: &str) -> Option<Arc<Grant>> {
+        let (key, id) = Grant::parse_token(token)?;
+        self.grant(key, id)
+    }
+
+    /// Whether each token names a grant.
+    ///
+    /// # Errors
+    /// [`Error::InvalidGrantToken`]
+    pub fn check_tokens(&self, tokens: &[String]) -> Result<(), Error> {
+        let known = |token: &String| self.grant_by_token(token).is_some();
+        if tokens.iter().all(known) { Ok(()) } else { Err(Error::InvalidGrantToken) }
+    }
+
+    /// How many grants a key has.
+    #[must_use]
+    pub fn grant_count(&self, key: KeyId) -> usize {
+        self.memory.read().grants.get(&key).map_or(0, BTreeMap::len)
+    }
+
+    /// Up to `limit` grants on a key by id, from the one after `after`.
+    #[must_use]
+    pub fn grants_of(
+        &self,
+        key: KeyId,
+        after: Option<GrantId>,
+        limit: usize,
+        wanted: impl Fn(&Grant) -> bool,
+    ) -> Vec<Arc<Grant>> {
+        let memory = self.memory.read();
+        let Some(grants) = memory.grants.get(&key) else { return Vec::new() };
+        let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let found = grants.range((start, Bound::Unbounded)).map(|(_, grant)| grant);
+        found.filter(|grant| wanted(grant)).take(limit).cloned().collect()
+    }
+
+    /// Up to `limit` grants on keys of a scope that `principal` may retire, by id.
+    #[must_use]
+    pub fn retirable_grants(
+        &self,
+        scope: &Scope,
+        principal: &str,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Vec<Arc<Grant>> {
+        let memory = self.memory.read();
+        let of_scope =
+            |id: &KeyId| memory.keys.get(id).is_some_and(|entry| entry.key.scope == *scope);
+        let grants = memory.grants.iter().filter(|(id, _)| of_scope(id));
+        let wanted = |grant: &&Arc<Grant>| {
+            grant.retiring.as_deref() == Some(principal)
+                && after.is_none_or(|after| grant.id > after)
+        };
+        let mut found: Vec<_> =
+            grants.flat_map(|(_, grants)| grants.values()).filter(wanted).cloned().collect();
+        found.sort_by_key(|grant| grant.id);
+        found.truncate(limit);
+        found
+    }
+
+    /// A grant that differs in id and time alone.
+    #[must_use]
+    pub fn same_grant(&self, grant: &Grant) -> Option<Arc<Grant>> {
+        let same = |known: &Grant| {
+            let Grant { id, created, revision, .. } = known;
+            *known == Grant { id: *id, created: *created, revision: *revision, ..grant.clone() }
+        };
+        self.grants_of(grant.key, None, 1, same).pop()
+    }
+
+    /// The grant that lets `principal` do `operation` with a key.
+    #[must_use]
+    pub fn granting(
+        &self,
+        key: KeyId,
+        principal: &str,
+        operation: &str,
+        context: Option<&EncryptionContext>,
+    ) -> Option<GrantId> {
+        let memory = self.memory.read();
+        let grants = memory.grants.get(&key)?.values();
+        let mut allowing = grants.filter(|grant| grant.allows(principal, operation, context));
+        allowing.next().map(|grant| grant.id)
     }
 
     /// Up to `limit` keys of a scope by id, from the one after `after`.
@@ -380,6 +370,27 @@ impl Memory {
             }
             None => {
                 aliases.remove(&name);
+            }
+        }
+        Some(())
+    }
+
+    fn apply_grant(&mut self, key: &[u8], revision: Revision, value: Option<&[u8]>) -> Option<()> {
+        let (of, id) = Grant::parse_row(key)?;
+        match value {
+            Some(bytes) => {
+                let grant = Grant::decode(key, bytes, revision)?;
+                self.grants.entry(of).or_default().insert(id, Arc::new(grant));
+            }
+            None => {
+                let grants = self.grants.get_mut(&of);
+                let left = grants.map(|grants| {
+                    grants.remove(&id);
+                    grants.len()
+                });
+                if left == Some(0) {
+                    self.grants.remove(&of);
+                }
             }
         }
         Some(())

@@ -51,6 +51,9 @@ pub enum Error {
     /// `LimitExceededException`
     #[error("{0}")]
     LimitExceeded(String),
+    /// `MalformedPolicyDocumentException`
+    #[error("{0}")]
+    MalformedPolicy(String),
     /// `NotFoundException`
     #[error("{0}")]
     NotFound(String),

@@ -39,6 +39,8 @@ pub struct Key {
     pub rotation: Option<Rotation>,
     /// By name.
     pub tags: BTreeMap<String, String>,
+    /// Its own policy's document; AWS's default one when absent.
+    pub policy: Option<String>,
 }
 
 /// One generation of a key.
@@ -108,6 +110,8 @@ struct Stored {
     rotation: Option<Rotation>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 const FORMAT: u8 = 1;
@@ -224,6 +228,7 @@ impl Key {
             versions: self.versions.clone(),
             rotation: self.rotation,
             tags: self.tags.clone(),
+            policy: self.policy.clone(),
         };
         serde_json::to_vec(&stored).map(Value::from).map_err(|_| Error::Internal)
     }
@@ -254,6 +259,7 @@ impl Key {
             versions: stored.versions,
             rotation: stored.rotation,
             tags: stored.tags,
+            policy: stored.policy,
         })
     }
 }
@@ -389,6 +395,7 @@ mod tests {
             versions: vec![version],
             rotation: Some(Rotation { period_in_days: 90, next: now }),
             tags: BTreeMap::from([("a".to_owned(), String::new())]),
+            policy: Some("{}".to_owned()),
         };
         assert_eq!(Key::decode(id, key.encode().unwrap().expose()).unwrap(), key);
         assert_eq!(Key::decode(id, b"{}"), None);

@@ -15,7 +15,7 @@ use super::requests::{
 };
 use super::spec::{KeySpec, KeyUsage};
 use super::state::{Act, KeyState};
-use super::{Error, Scope, cipher, tags};
+use super::{Error, Scope, tags};
 use crate::store::{Change, Revision};
 
 /// `CreateKey`
@@ -43,6 +43,7 @@ pub fn create_key(
         versions: vec![version],
         rotation: None,
         tags,
+        policy: request.policy.clone(),
     };
     let changes = vec![
         Change { row: material_row(id, 1), expected: Revision(0), value: Some(material) },
@@ -63,7 +64,7 @@ pub fn describe_key(
     call: &Call<'_>,
     request: &DescribeKey,
 ) -> Result<Done<KeyMetadata>, Error> {
-    cipher::check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let metadata = found.entry.key.metadata()?;
     Ok(Done::of(found, None, metadata))
@@ -214,6 +215,9 @@ pub fn delete_key(
     for alias in directory.aliases(&entry.key.scope, Some(id), None, usize::MAX) {
         let row = Alias::row(&alias.scope, &alias.name);
         changes.push(Change { row, expected: alias.revision, value: None });
+    }
+    for grant in directory.grants_of(id, None, usize::MAX, |_| true) {
+        changes.push(Change { row: grant.row(), expected: grant.revision, value: None });
     }
     let mut done = Done::plain(());
     done.touched.key = Some(entry.key.arn());

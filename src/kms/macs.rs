@@ -3,7 +3,6 @@
 //! Source: AWS KMS API Reference, `GenerateMac`, `VerifyMac`.
 
 use super::Error;
-use super::cipher::check_grant_tokens;
 use super::directory::{Call, Directory, Done, Found};
 use super::requests::{GenerateMac, GenerateMacOutput, VerifyMac, VerifyMacOutput};
 use super::spec::{KeySpec, KeyUsage};
@@ -21,7 +20,7 @@ pub fn generate_mac(
     request: &GenerateMac,
 ) -> Result<Done<GenerateMacOutput>, Error> {
     let message = request.message.as_ref().map(Plaintext::expose).unwrap_or_default();
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let (hash, algorithm) = usable(&found, &request.mac_algorithm, "GenerateMac")?;
     let version = found.entry.key.current()?.number;
@@ -41,7 +40,7 @@ pub fn verify_mac_of(
     request: &VerifyMac,
 ) -> Result<Done<VerifyMacOutput>, Error> {
     let message = request.message.as_ref().map(Plaintext::expose).unwrap_or_default();
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let (hash, algorithm) = usable(&found, &request.mac_algorithm, "VerifyMac")?;
     let version = found.entry.key.current()?.number;

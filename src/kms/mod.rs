@@ -10,12 +10,15 @@
 //! | `spec.rs` | key specs: what a key is and may be used for |
 //! | `state.rs` | key states, and the one table of what each allows |
 //! | `key.rs` | the key record and its versions |
+//! | `grant.rs` | one grant, and what it allows |
 //! | `blob.rs` | ciphertext blobs |
-//! | `directory.rs` | keys and aliases in memory |
+//! | `material.rs` | key material in memory, ready to use |
+//! | `directory.rs` | keys, aliases and grants in memory |
+//! | `constraints.rs` | what the API's model forbids about a request |
 //! | `requests.rs` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
-//! | `lifecycle.rs`, `rotation.rs`, `aliases.rs`, `tags.rs` | operations on keys |
-//! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs` | operations with keys |
+//! | `lifecycle.rs`, `rotation.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
+//! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | operations with keys |
 //! | `error.rs` | refusals, in AWS's words |
 
 #[cfg(feature = "server")]
@@ -30,6 +33,10 @@ mod data_keys;
 #[cfg(feature = "server")]
 mod directory;
 mod error;
+#[cfg(feature = "server")]
+mod grant;
+#[cfg(feature = "server")]
+mod grants;
 pub mod id;
 #[cfg(feature = "server")]
 mod key;
@@ -38,7 +45,11 @@ mod lifecycle;
 #[cfg(feature = "server")]
 mod macs;
 #[cfg(feature = "server")]
+mod material;
+#[cfg(feature = "server")]
 mod page;
+#[cfg(feature = "server")]
+mod policies;
 mod requests;
 #[cfg(feature = "server")]
 mod rotation;
@@ -62,8 +73,12 @@ pub use data_keys::{
     generate_data_key_without_plaintext, rewrap_data_key, unwrap_data_key, wrap_data_key,
 };
 #[cfg(feature = "server")]
-pub use directory::{Call, Directory, Done, Found, KeyEntry, Touched};
+pub use directory::{Call, Directory, Done, Found, Touched};
 pub use error::Error;
+#[cfg(feature = "server")]
+pub use grants::{
+    create_grant, list_grants, list_retirable_grants, retirable_by, retire_grant, revoke_grant,
+};
 pub use id::Scope;
 #[cfg(feature = "server")]
 pub use key::{Key, KeyVersion, Rotation, RotationType};
@@ -74,6 +89,10 @@ pub use lifecycle::{
 };
 #[cfg(feature = "server")]
 pub use macs::{generate_mac, verify_mac_of};
+#[cfg(feature = "server")]
+pub use material::KeyEntry;
+#[cfg(feature = "server")]
+pub use policies::{get_key_policy, list_key_policies, put_key_policy};
 pub use requests::*;
 #[cfg(feature = "server")]
 pub use rotation::{

@@ -60,6 +60,28 @@ requests! {
         target_key_id: String,
     } => ();
 
+    /// Lets a principal do some operations with a key.
+    CreateGrant {
+        /// Key id or ARN.
+        key_id: String,
+        /// An ARN of IAM or STS.
+        grantee_principal: Option<String>,
+        /// A service, instead.
+        grantee_service_principal: Option<String>,
+        /// Who may retire the grant.
+        retiring_principal: Option<String>,
+        /// A service, instead.
+        retiring_service_principal: Option<String>,
+        /// `Decrypt` and the like.
+        operations: Vec<String>,
+        /// Contexts in which it holds.
+        constraints: GrantConstraints,
+        /// The same grant with the same name is made once.
+        name: Option<String>,
+        /// Up to 10.
+        grant_tokens: Vec<String>,
+    } => CreateGrantOutput;
+
     /// Makes a key with fresh material.
     CreateKey {
         /// Up to 8,192 characters.
@@ -70,6 +92,10 @@ requests! {
         key_spec: Option<String>,
         /// Up to 50.
         tags: Vec<Tag>,
+        /// A key policy; AWS's default one when absent.
+        policy: Option<String>,
+        /// Whether the policy may lock its author out.
+        bypass_policy_lockout_safety_check: bool,
     } => KeyMetadata;
 
     /// Decrypts a blob, whichever call made it.
@@ -254,6 +280,14 @@ requests! {
         grant_tokens: Vec<String>,
     } => GenerateMacOutput;
 
+    /// The policy of a key.
+    GetKeyPolicy {
+        /// Key id or ARN.
+        key_id: String,
+        /// `default`
+        policy_name: Option<String>,
+    } => GetKeyPolicyOutput;
+
     /// Whether and when a key is rotated.
     GetKeyRotationStatus {
         /// Key id or ARN.
@@ -295,6 +329,74 @@ requests! {
         /// Where the page before ended.
         marker: Option<String>,
     } => Listed<RotationEntry>;
+
+    /// The grants on a key.
+    ListGrants {
+        /// Key id or ARN.
+        key_id: String,
+        /// Only this one.
+        grant_id: Option<String>,
+        /// Only those of this grantee.
+        grantee_principal: Option<String>,
+        /// Only those of this service.
+        grantee_service_principal: Option<String>,
+        /// 1 to 1,000; 50 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<GrantEntry>;
+
+    /// The names of a key's policies: `default`.
+    ListKeyPolicies {
+        /// Key id or ARN.
+        key_id: String,
+        /// 1 to 1,000; 100 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<String>;
+
+    /// The grants that a principal may retire.
+    ListRetirableGrants {
+        /// An ARN of IAM or STS.
+        retiring_principal: Option<String>,
+        /// A service, instead.
+        retiring_service_principal: Option<String>,
+        /// 1 to 1,000; 50 when absent.
+        limit: Option<i32>,
+        /// Where the page before ended.
+        marker: Option<String>,
+    } => Listed<GrantEntry>;
+
+    /// Replaces the policy of a key.
+    PutKeyPolicy {
+        /// Key id or ARN.
+        key_id: String,
+        /// `default`
+        policy_name: Option<String>,
+        /// Up to 32,768 bytes.
+        policy: String,
+        /// Whether the policy may lock its author out.
+        bypass_policy_lockout_safety_check: bool,
+    } => ();
+
+    /// Ends a grant, by who holds it.
+    RetireGrant {
+        /// Names the grant alone.
+        grant_token: Option<String>,
+        /// Key ARN, with the grant's id.
+        key_id: Option<String>,
+        /// With the key.
+        grant_id: Option<String>,
+    } => ();
+
+    /// Ends a grant, by who administers the key.
+    RevokeGrant {
+        /// Key id or ARN.
+        key_id: String,
+        /// 64 hex digits.
+        grant_id: String,
+    } => ();
 
     /// Keys by id.
     ListKeys {
@@ -679,6 +781,62 @@ pub struct ReEncryptOutput {
     pub source_encryption_algorithm: &'static str,
     /// How the result is.
     pub destination_encryption_algorithm: &'static str,
+}
+
+/// Contexts in which a grant holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantConstraints {
+    /// The call's context is this.
+    #[serde(default, skip_serializing_if = "EncryptionContext::is_empty")]
+    pub equals: EncryptionContext,
+    /// The call's context has at least these pairs.
+    #[serde(default, skip_serializing_if = "EncryptionContext::is_empty")]
+    pub subset: EncryptionContext,
+    /// Not evaluated, so never stored.
+    #[serde(skip)]
+    pub source_arn: Option<String>,
+}
+
+/// Answer of `CreateGrant`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateGrantOutput {
+    /// 64 hex digits.
+    pub grant_id: String,
+    /// Names the grant.
+    pub grant_token: String,
+}
+
+/// One grant in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantEntry {
+    /// The key's ARN.
+    pub key_id: String,
+    /// 64 hex digits.
+    pub grant_id: String,
+    /// Empty when it has none.
+    pub name: String,
+    /// When it was made.
+    pub creation_date: DateTime<Utc>,
+    /// Who may.
+    pub grantee_principal: String,
+    /// Who may end it.
+    pub retiring_principal: Option<String>,
+    /// The account's root whose caller made it.
+    pub issuing_account: String,
+    /// What.
+    pub operations: Vec<String>,
+    /// In which contexts.
+    pub constraints: GrantConstraints,
+}
+
+/// Answer of `GetKeyPolicy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetKeyPolicyOutput {
+    /// A JSON document.
+    pub policy: String,
+    /// `default`
+    pub policy_name: &'static str,
 }
 
 /// Answer of `GenerateMac`.

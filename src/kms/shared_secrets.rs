@@ -3,7 +3,6 @@
 //! Source: AWS KMS API Reference, `DeriveSharedSecret`, `Encapsulate`, `Decapsulate`.
 
 use super::Error;
-use super::cipher::check_grant_tokens;
 use super::directory::{Call, Directory, Done};
 use super::requests::{
     Decapsulate, DecapsulateOutput, DeriveSharedSecret, DeriveSharedSecretOutput, Encapsulate,
@@ -22,7 +21,7 @@ pub fn derive_shared_secret(
     call: &Call<'_>,
     request: &DeriveSharedSecret,
 ) -> Result<Done<DeriveSharedSecretOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let key = &found.entry.key;
     key.check_use(KeyUsage::KeyAgreement, "DeriveSharedSecret")?;
@@ -46,7 +45,7 @@ pub fn encapsulate(
     call: &Call<'_>,
     request: &Encapsulate,
 ) -> Result<Done<EncapsulateOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let key = &found.entry.key;
     key.check_use(KeyUsage::EncapsulateDecapsulate, "Encapsulate")?;
@@ -70,7 +69,7 @@ pub fn decapsulate(
     call: &Call<'_>,
     request: &Decapsulate,
 ) -> Result<Done<DecapsulateOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let key = &found.entry.key;
     key.check_use(KeyUsage::EncapsulateDecapsulate, "Decapsulate")?;

@@ -3,7 +3,6 @@
 //! Source: AWS KMS API Reference, `Sign`, `Verify`, `GetPublicKey`.
 
 use super::Error;
-use super::cipher::check_grant_tokens;
 use super::directory::{Call, Directory, Done, Found};
 use super::requests::{GetPublicKey, GetPublicKeyOutput, Sign, SignOutput, Verify, VerifyOutput};
 use super::spec::{KeyUsage, scheme};
@@ -26,7 +25,7 @@ pub fn sign(
         message_type: request.message_type.as_deref(),
         algorithm: &request.signing_algorithm,
     };
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let (scheme, signing_algorithm) = asked.usable(&found, "Sign")?;
     let signed = found.entry.signing_key(1)?.sign(scheme, asked.message());
@@ -49,7 +48,7 @@ pub fn verify(
         message_type: request.message_type.as_deref(),
         algorithm: &request.signing_algorithm,
     };
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let (scheme, signing_algorithm) = asked.usable(&found, "Verify")?;
     let key = found.entry.signing_key(1)?;
@@ -71,7 +70,7 @@ pub fn get_public_key(
     call: &Call<'_>,
     request: &GetPublicKey,
 ) -> Result<Done<GetPublicKeyOutput>, Error> {
-    check_grant_tokens(&request.grant_tokens)?;
+    directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let key = &found.entry.key;
     let arn = key.arn();

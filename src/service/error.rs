@@ -10,8 +10,7 @@ use crate::{audit, kms, store};
 pub enum Error {
     /// Nothing allows the principal to do this.
     #[error(
-        "User: {principal} is not authorized to perform: {action} on resource: {resource} because \
-         no resource-based policy allows the {action} action"
+        "User: {principal} is not authorized to perform: {action} on resource: {resource} {because}"
     )]
     AccessDenied {
         /// Who.
@@ -20,6 +19,8 @@ pub enum Error {
         action: String,
         /// To what.
         resource: String,
+        /// Which rule, in AWS's words.
+        because: String,
     },
     /// The audit room refused or failed.
     #[error(transparent)]
@@ -113,6 +114,9 @@ impl Error {
             }
             Self::Kms(K::LimitExceeded(_)) => {
                 ("LimitExceededException", 400, Code::ResourceExhausted)
+            }
+            Self::Kms(K::MalformedPolicy(_)) => {
+                ("MalformedPolicyDocumentException", 400, Code::InvalidArgument)
             }
             Self::Kms(K::NotFound(_)) => ("NotFoundException", 400, Code::NotFound),
             Self::Kms(K::Tag(_)) => ("TagException", 400, Code::InvalidArgument),

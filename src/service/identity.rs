@@ -39,7 +39,7 @@ impl Operation for GetCallerIdentity {
     const HEAVY: bool = false;
 
     fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
-        Ok(vec![(Self::ACTION, Resource::Account)])
+        Ok(vec![Target { action: Self::ACTION, resource: Resource::Account, key: None }])
     }
 
     fn execute(

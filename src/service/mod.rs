@@ -11,6 +11,7 @@
 //! | `pending.rs` | a result that is not yet recorded |
 //! | `operation.rs` | what an operation is |
 //! | `operations.rs` | the register: every operation there is |
+//! | `access.rs` | what is checked of policies and grants before keys store them |
 //! | `walk.rs` | the walk itself |
 //! | `sweep.rs` | what is done when its time has come |
 //! | `identity.rs` | who the caller is |
@@ -18,6 +19,7 @@
 //! | `opening.rs` | opening, checking and closing a store |
 //! | `error.rs` | the one error table |
 
+mod access;
 mod credential;
 mod error;
 mod identity;

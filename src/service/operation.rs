@@ -35,7 +35,15 @@ impl Circumstances {
 }
 
 /// An action and what it is done to.
-pub(super) type Target = (&'static str, Resource);
+#[derive(Debug)]
+pub struct Target {
+    /// `kms:Decrypt` and the like.
+    pub(super) action: &'static str,
+    /// To what.
+    pub(super) resource: Resource,
+    /// The key, when it is one.
+    pub(super) key: Option<kms::id::KeyId>,
+}
 
 /// What an execution gave: the output, what is to be written, and what the record says of it.
 #[derive(Debug)]
@@ -73,6 +81,11 @@ pub trait Operation: Send + Sync + 'static {
     /// What the model of the API forbids about the request as it is.
     fn violations(&self) -> kms::Violations {
         kms::Violations::default()
+    }
+
+    /// The encryption context that `action` is done with, for those that have one.
+    fn context(&self, _action: &str) -> Option<&kms::EncryptionContext> {
+        None
     }
 
     /// What the caller must be allowed to do, and to what.

@@ -8,6 +8,7 @@
 use serde_json::Value;
 
 use super::Error;
+use super::access;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
 use super::pending::Writes;
 use super::permit::Permit;
@@ -31,7 +32,9 @@ macro_rules! register {
         $request:ident => $run:path,
         $mode:ident $($heavy:ident)?,
         on [$($target:ident $action:literal $(, $field:ident)?);+],
-        records [$($recorded:ident),*] $(context $context:ident)?;
+        records [$($recorded:ident),*]
+        $(context $context:ident $(to $destination:ident)?)?
+        $(checks $check:path)?;
     )+) => {
         $(
             impl Operation for kms::$request {
@@ -50,15 +53,27 @@ macro_rules! register {
                     rooms: &Rooms,
                     at: &Circumstances,
                 ) -> Result<Vec<Target>, Error> {
-                    Ok(vec![$(($action, register!(@target $target, self, rooms, at $(, $field)?))),+])
+                    Ok(vec![$(
+                        register!(@target $target, self, rooms, at $(, $field)?).named($action)
+                    ),+])
                 }
+
+                $(fn context(&self, action: &str) -> Option<&kms::EncryptionContext> {
+                    let _ = action;
+                    $(if action == "kms:ReEncryptTo" {
+                        return Some(&self.$destination);
+                    })?
+                    Some(&self.$context)
+                })?
 
                 fn execute(
                     &self,
                     rooms: &Rooms,
                     at: &Circumstances,
-                    _permit: &Permit,
+                    permit: &Permit,
                 ) -> Result<Executed<Self::Output>, Error> {
+                    let _ = permit;
+                    $($check(self, rooms, at, permit)?;)?
                     let call = at.call();
                     $run(&rooms.keys, &call, self).map(executed).map_err(Error::Kms)
                 }
@@ -117,8 +132,18 @@ register! {
         on [key "kms:CancelKeyDeletion", key_id], records [key_id];
     CreateAlias => kms::create_alias, writes,
         on [key "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
+    CreateGrant => kms::create_grant, writes,
+        on [key "kms:CreateGrant", key_id],
+        records [
+            key_id, grantee_principal, grantee_service_principal, retiring_principal,
+            retiring_service_principal, operations, constraints, name
+        ];
     CreateKey => kms::create_key, writes heavy,
-        on [account "kms:CreateKey"], records [description, key_usage, key_spec, tags];
+        on [account "kms:CreateKey"],
+        records [
+            description, key_usage, key_spec, tags, policy, bypass_policy_lockout_safety_check
+        ]
+        checks access::new_key_policy;
     Decrypt => kms::decrypt, reads,
         on [source "kms:Decrypt"],
         records [key_id, encryption_algorithm] context encryption_context;
@@ -164,12 +189,21 @@ register! {
         on [key "kms:GenerateMac", key_id], records [key_id, mac_algorithm];
     GenerateRandom => kms::generate_random, reads,
         on [account "kms:GenerateRandom"], records [number_of_bytes];
+    GetKeyPolicy => kms::get_key_policy, reads,
+        on [key "kms:GetKeyPolicy", key_id], records [key_id, policy_name];
     GetPublicKey => kms::get_public_key, reads,
         on [key "kms:GetPublicKey", key_id], records [key_id];
     GetKeyRotationStatus => kms::get_key_rotation_status, reads,
         on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
     ListAliases => kms::list_aliases, reads,
         on [account "kms:ListAliases"], records [key_id, limit, marker];
+    ListGrants => kms::list_grants, reads,
+        on [key "kms:ListGrants", key_id],
+        records [
+            key_id, grant_id, grantee_principal, grantee_service_principal, limit, marker
+        ];
+    ListKeyPolicies => kms::list_key_policies, reads,
+        on [key "kms:ListKeyPolicies", key_id], records [key_id, limit, marker];
     ListKeyRotations => kms::list_key_rotations, reads,
         on [key "kms:ListKeyRotations", key_id],
         records [key_id, include_key_material, limit, marker];
@@ -177,14 +211,26 @@ register! {
         on [account "kms:ListKeys"], records [limit, marker];
     ListResourceTags => kms::list_resource_tags, reads,
         on [key "kms:ListResourceTags", key_id], records [key_id, limit, marker];
+    ListRetirableGrants => kms::list_retirable_grants, reads,
+        on [account "kms:ListRetirableGrants"],
+        records [retiring_principal, retiring_service_principal, limit, marker];
+    PutKeyPolicy => kms::put_key_policy, writes,
+        on [key "kms:PutKeyPolicy", key_id],
+        records [key_id, policy_name, policy, bypass_policy_lockout_safety_check]
+        checks access::key_policy;
     ReEncrypt => kms::re_encrypt, reads,
         on [re_encrypted "kms:ReEncryptFrom"; key "kms:ReEncryptTo", destination_key_id],
         records [source_key_id, destination_key_id, destination_encryption_context]
-        context source_encryption_context;
+        context source_encryption_context to destination_encryption_context;
+    RetireGrant => kms::retire_grant, writes,
+        on [account "kms:RetireGrant"], records [key_id, grant_id]
+        checks access::retirement;
+    RevokeGrant => kms::revoke_grant, writes,
+        on [key "kms:RevokeGrant", key_id], records [key_id, grant_id];
     RewrapDataKey => kms::rewrap_data_key, reads,
         on [blob "kms:ReEncryptFrom", ciphertext_blob; destination "kms:ReEncryptTo"],
         records [source_key_id, destination_key_id, destination_encryption_context]
-        context source_encryption_context;
+        context source_encryption_context to destination_encryption_context;
     RotateKey => kms::rotate_key, writes,
         on [account "kms:RotateKey"], records [key_id];
     RotateKeyOnDemand => kms::rotate_key_on_demand, writes,
@@ -232,7 +278,7 @@ fn executed<T>(done: kms::Done<T>) -> Executed<T> {
 /// A request's field in the record; what was not given is not written down.
 fn record(event: &mut Event, name: &str, value: &impl serde::Serialize) {
     let given = match serde_json::to_value(value) {
-        Ok(Value::Null) | Err(_) => return,
+        Ok(Value::Null | Value::Bool(false)) | Err(_) => return,
         Ok(Value::String(text)) if text.is_empty() => return,
         Ok(Value::Array(items)) if items.is_empty() => return,
         Ok(Value::Object(pairs)) if pairs.is_empty() => return,
@@ -241,16 +287,25 @@ fn record(event: &mut Event, name: &str, value: &impl serde::Serialize) {
     event.parameters.insert(name.to_owned(), given);
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the register calls every target alike")]
-fn account(_rooms: &Rooms, _at: &Circumstances) -> Result<Resource, Error> {
-    Ok(Resource::Account)
+/// What an action is done to, before the action is named.
+struct Named(Resource, Option<kms::id::KeyId>);
+
+impl Named {
+    fn named(self, action: &'static str) -> Target {
+        Target { action, resource: self.0, key: self.1 }
+    }
 }
 
-fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Resource, Error> {
+#[expect(clippy::unnecessary_wraps, reason = "the register calls every target alike")]
+fn account(_rooms: &Rooms, _at: &Circumstances) -> Result<Named, Error> {
+    Ok(Named(Resource::Account, None))
+}
+
+fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
     Ok(resource(&rooms.keys.find(&at.call(), reference)?))
 }
 
-fn blob(rooms: &Rooms, at: &Circumstances, bytes: &[u8]) -> Result<Resource, Error> {
+fn blob(rooms: &Rooms, at: &Circumstances, bytes: &[u8]) -> Result<Named, Error> {
     Ok(resource(&rooms.keys.find_by_blob(&at.call(), bytes)?))
 }
 
@@ -260,18 +315,26 @@ fn source(
     algorithm: Option<&str>,
     blob: &[u8],
     insisted: Option<&str>,
-) -> Result<Resource, Error> {
+) -> Result<Named, Error> {
     Ok(resource(&kms::source_key(&rooms.keys, &at.call(), algorithm, blob, insisted)?))
 }
 
-fn alias(rooms: &Rooms, at: &Circumstances, name: &str) -> Result<Resource, Error> {
+fn alias(rooms: &Rooms, at: &Circumstances, name: &str) -> Result<Named, Error> {
     let arn = kms::alias_target(&rooms.keys, &at.call(), name)?;
-    Ok(Resource::Key { account: at.scope.account().to_owned(), arn })
+    Ok(match rooms.keys.find(&at.call(), name) {
+        Ok(found) => resource(&found),
+        // Its key is past its last day; the alias goes with it.
+        Err(_) => {
+            let account = at.scope.account().to_owned();
+            Named(Resource::Key { account, arn, policy: None }, None)
+        }
+    })
 }
 
-fn resource(found: &kms::Found) -> Resource {
+fn resource(found: &kms::Found) -> Named {
     let key = &found.entry.key;
-    Resource::Key { account: key.scope.account().to_owned(), arn: key.arn() }
+    let (account, arn) = (key.scope.account().to_owned(), key.arn());
+    Named(Resource::Key { account, arn, policy: key.policy.clone() }, Some(key.id))
 }
 
 #[cfg(test)]
@@ -286,6 +349,7 @@ mod tests {
         assert_eq!(names.len(), registered().count());
         let mut reachable = BTreeSet::new();
         for text in [
+            include_str!("../../proto/strongroom/v1/access.proto"),
             include_str!("../../proto/strongroom/v1/keys.proto"),
             include_str!("../../proto/strongroom/v1/data_keys.proto"),
             include_str!("../../proto/strongroom/v1/audit.proto"),

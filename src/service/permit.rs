@@ -1,13 +1,14 @@
 //! Leave to run one operation. Made here alone, by the decision, and consumed by the execution.
 
 use super::Error;
+use super::operation::{Operation, Rooms, Target};
 use crate::iam::{Decision, Principal, Resource, decide};
 
 /// Proof that the principal may do the action to every resource that the operation names.
 #[derive(Debug)]
 pub struct Permit {
     principal: Principal,
-    decided_by: &'static str,
+    decided_by: String,
 }
 
 impl Permit {
@@ -17,33 +18,59 @@ impl Permit {
         &self.principal
     }
 
-    /// The statement that decided.
+    /// The statement or the grant that decided.
     #[must_use]
-    pub fn decided_by(&self) -> &'static str {
-        self.decided_by
+    pub fn decided_by(&self) -> &str {
+        &self.decided_by
     }
 }
 
-/// Decides on every (action, resource) pair of a call. The second stage of the walk.
+/// Decides on every target of a call: the key's policy, and where it is silent, grants. The second
+/// stage of the walk.
 ///
 /// # Errors
-/// [`Error::AccessDenied`] at the first pair that nothing allows.
-pub(super) fn authorise(
+/// [`Error::AccessDenied`] at the first target that nothing allows or something forbids.
+pub(super) fn authorise<O: Operation>(
     principal: &Principal,
-    targets: &[(&'static str, Resource)],
+    rooms: &Rooms,
+    request: &O,
+    targets: &[Target],
 ) -> Result<Permit, Error> {
-    let mut decided_by = "";
-    for (action, resource) in targets {
-        match decide(principal, resource) {
-            Decision::Allow(statement) => decided_by = statement,
-            Decision::ImplicitDeny => {
-                return Err(Error::AccessDenied {
-                    principal: principal.arn.clone(),
-                    action: (*action).to_owned(),
-                    resource: resource.arn().to_owned(),
-                });
+    let mut decided_by = String::new();
+    for Target { action, resource, key } in targets {
+        let denied = |because: String| Error::AccessDenied {
+            principal: principal.arn.clone(),
+            action: (*action).to_owned(),
+            resource: resource.arn().to_owned(),
+            because,
+        };
+        decided_by = match decide(principal, action, resource) {
+            Decision::Allow(statement) => statement,
+            Decision::Deny(_) => {
+                return Err(denied("with an explicit deny in a resource-based policy".to_owned()));
             }
-        }
+            Decision::ImplicitDeny => {
+                let context = request.context(action);
+                let operation = action.strip_prefix("kms:").unwrap_or(action);
+                let grant = key
+                    .and_then(|key| rooms.keys.granting(key, &principal.arn, operation, context));
+                let silent =
+                    || format!("because no resource-based policy allows the {action} action");
+                format!("grant {}", grant.ok_or_else(|| denied(silent()))?)
+            }
+        };
     }
     Ok(Permit { principal: principal.clone(), decided_by })
+}
+
+impl Permit {
+    /// What a refusal says when the operation itself has a rule about who may.
+    pub(super) fn denied(&self, action: &str, resource: &Resource) -> Error {
+        Error::AccessDenied {
+            principal: self.principal.arn.clone(),
+            action: action.to_owned(),
+            resource: resource.arn().to_owned(),
+            because: format!("because no resource-based policy allows the {action} action"),
+        }
+    }
 }

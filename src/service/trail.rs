@@ -100,7 +100,7 @@ const fn registered<O: Operation>() -> Registered {
 /// Every account's root may read the whole trail: it is one log, and verifying needs all of it.
 #[expect(clippy::unnecessary_wraps, reason = "what the register's targets give")]
 fn trail(action: &'static str) -> Result<Vec<Target>, Error> {
-    Ok(vec![(action, Resource::Account)])
+    Ok(vec![Target { action, resource: Resource::Account, key: None }])
 }
 
 impl Operation for Query {

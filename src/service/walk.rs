@@ -123,11 +123,11 @@ impl Service {
         let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
         let at = Circumstances { scope, now: event.time };
         let targets = request.targets(self.rooms(), &at)?;
-        event.key = targets.iter().find_map(|(_, resource)| match resource {
+        event.key = targets.iter().find_map(|target| match &target.resource {
             crate::iam::Resource::Key { arn, .. } => Some(arn.clone()),
             crate::iam::Resource::Account => None,
         });
-        let permit = authorise(&principal, &targets)?;
+        let permit = authorise(&principal, self.rooms(), request, &targets)?;
         event.decided_by = Some(permit.decided_by().to_owned());
         let executed = request.execute(self.rooms(), &at, &permit)?;
         if caller.dry_run { Err(Error::DryRun) } else { Ok(executed) }

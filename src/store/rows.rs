@@ -49,6 +49,8 @@ pub struct Row {
 pub enum Table {
     /// Alias name to key.
     Alias,
+    /// Grants on keys.
+    Grant,
     /// Key metadata.
     Key,
     /// Key material, one row a version.
@@ -61,6 +63,7 @@ impl Table {
     pub const fn tag(self) -> u8 {
         match self {
             Self::Alias => b'a',
+            Self::Grant => b'g',
             Self::Key => b'k',
             Self::Material => b'm',
         }
@@ -71,6 +74,7 @@ impl Table {
     pub const fn from_tag(tag: u8) -> Option<Self> {
         match tag {
             b'a' => Some(Self::Alias),
+            b'g' => Some(Self::Grant),
             b'k' => Some(Self::Key),
             b'm' => Some(Self::Material),
             _ => None,

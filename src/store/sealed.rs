@@ -12,6 +12,7 @@ use crate::crypto::{Purpose, SecretKey, aead, derive, random};
 #[derive(Debug)]
 pub struct Sealer {
     alias: SecretKey,
+    grant: SecretKey,
     key: SecretKey,
     material: SecretKey,
 }
@@ -23,6 +24,7 @@ impl Sealer {
         let table = |table: Table| derive(root, store_id, Purpose::StoredValue, &[table.tag()]);
         Self {
             alias: table(Table::Alias),
+            grant: table(Table::Grant),
             key: table(Table::Key),
             material: table(Table::Material),
         }
@@ -31,6 +33,7 @@ impl Sealer {
     const fn table_key(&self, table: Table) -> &SecretKey {
         match table {
             Table::Alias => &self.alias,
+            Table::Grant => &self.grant,
             Table::Key => &self.key,
             Table::Material => &self.material,
         }

@@ -234,7 +234,7 @@ def test_refusals_carry_awss_names(kms, key_id):
         ("SerializationException", "describe_key", {"KeyId": ["not", "text"]}),
         ("UnsupportedOperationException", "generate_data_key",
          {"KeyId": key_id, "KeySpec": "AES_256", "Recipient": {"AttestationDocument": b"x"}}),
-        ("UnknownOperationException", "create_custom_key_store", {"CustomKeyStoreName": "x"}),
+        ("UnsupportedOperationException", "create_custom_key_store", {"CustomKeyStoreName": "x"}),
     ]:
         assert refused(kms, code, operation, **arguments)
     other = kms.create_key()["KeyMetadata"]["KeyId"]

@@ -32,6 +32,8 @@ pub(super) fn create_key(asked: &mut Members) -> Read<kms::CreateKey> {
         key_usage: asked.text("KeyUsage")?,
         key_spec: asked.text("KeySpec")?.or(older),
         tags: asked.tags()?,
+        policy: asked.text("Policy")?,
+        bypass_policy_lockout_safety_check: asked.flag("BypassPolicyLockoutSafetyCheck")?,
     })
 }
 
@@ -247,7 +249,7 @@ pub(super) const fn nothing((): ()) -> Value {
     Value::Null
 }
 
-fn page<T>(name: &str, found: kms::Listed<T>, entry: impl Fn(T) -> Value) -> Value {
+pub(super) fn page<T>(name: &str, found: kms::Listed<T>, entry: impl Fn(T) -> Value) -> Value {
     let entries: Vec<Value> = found.entries.into_iter().map(entry).collect();
     let mut page = json!({ name: entries, "Truncated": found.next_marker.is_some() });
     if let (Some(marker), Some(members)) = (found.next_marker, page.as_object_mut()) {

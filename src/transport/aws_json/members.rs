@@ -67,6 +67,24 @@ impl Members {
         number.map(Some).ok_or_else(|| unexpected(name, "an integer", &value))
     }
 
+    /// Yes or no; no when absent.
+    pub(super) fn flag(&mut self, name: &str) -> Result<bool, Error> {
+        match self.take(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(other) => Err(unexpected(name, "a boolean", &other)),
+        }
+    }
+
+    /// A structure; one without members when absent.
+    pub(super) fn structure(&mut self, name: &str) -> Result<Self, Error> {
+        match self.take(name) {
+            None => Ok(Self::default()),
+            Some(Value::Object(members)) => Ok(Self(members)),
+            Some(other) => Err(unexpected(name, "a structure", &other)),
+        }
+    }
+
     /// Bytes, in base64; wiped where they were text.
     pub(super) fn blob(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(mut text) = self.text(name)? else { return Ok(None) };

@@ -8,8 +8,9 @@
 //! | `signature.rs` | who signs, from header or query |
 //! | `members.rs` | the members of a request |
 //! | `answer.rs` | answers and errors as SDKs read them |
-//! | `keys.rs`, `data_keys.rs` | one translation each way an operation |
+//! | `keys.rs`, `data_keys.rs`, `access.rs` | one translation each way an operation |
 
+mod access;
 mod answer;
 mod data_keys;
 mod keys;
@@ -27,6 +28,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use self::members::Members;
+use crate::kms;
 use crate::service::{Caller, Error, Operation, Service};
 
 /// Bytes of a body at the most.
@@ -78,7 +80,14 @@ macro_rules! translations {
         async fn dispatch(call: Call<'_>, operation: &str) -> Response {
             match operation {
                 $($($operation => call.run($module::$read, $module::$write).await,)+)+
-                _ => refuse(call.service, call.caller, operation, Error::UnknownOperation).await,
+                _ => {
+                    let error = if CUSTOM_KEY_STORES.contains(&operation) {
+                        Error::Kms(kms::Error::Unsupported(NO_CUSTOM_KEY_STORES.to_owned()))
+                    } else {
+                        Error::UnknownOperation
+                    };
+                    refuse(call.service, call.caller, operation, error).await
+                }
             }
         }
 
@@ -89,6 +98,16 @@ macro_rules! translations {
 }
 
 translations! {
+    access {
+        "CreateGrant" => create_grant, granted;
+        "GetKeyPolicy" => get_key_policy, policy;
+        "ListGrants" => list_grants, grants;
+        "ListKeyPolicies" => list_key_policies, policies;
+        "ListRetirableGrants" => list_retirable_grants, grants;
+        "PutKeyPolicy" => put_key_policy, nothing;
+        "RetireGrant" => retire_grant, nothing;
+        "RevokeGrant" => revoke_grant, nothing;
+    }
     keys {
         "CancelKeyDeletion" => cancel_key_deletion, cancelled;
         "CreateAlias" => create_alias, nothing;
@@ -131,6 +150,18 @@ translations! {
         "VerifyMac" => verify_mac, mac_verified;
     }
 }
+
+/// What AWS has and this program does not: keys kept elsewhere.
+const CUSTOM_KEY_STORES: [&str; 6] = [
+    "ConnectCustomKeyStore",
+    "CreateCustomKeyStore",
+    "DeleteCustomKeyStore",
+    "DescribeCustomKeyStores",
+    "DisconnectCustomKeyStore",
+    "UpdateCustomKeyStore",
+];
+const NO_CUSTOM_KEY_STORES: &str =
+    "strongroom has no custom key stores: it keeps every key in its own store";
 
 /// Records a request that reached no operation, and answers its error.
 async fn refuse(service: &Arc<Service>, caller: Caller, operation: &str, error: Error) -> Response {

@@ -40,6 +40,8 @@ impl Keys for Door {
                     key_usage: given(asked.key_usage),
                     key_spec: given(asked.key_spec),
                     tags: tags(asked.tags),
+                    policy: given(asked.policy),
+                    bypass_policy_lockout_safety_check: asked.bypass_policy_lockout_safety_check,
                 },
             )
             .await;

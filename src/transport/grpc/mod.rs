@@ -5,8 +5,9 @@
 //! | `caller.rs` | who calls, from a request's metadata |
 //! | `answer.rs` | replies and errors as gRPC sends them |
 //! | `unreadable.rs` | the record of calls that could not be decoded |
-//! | `keys.rs`, `data_keys.rs`, `audit.rs` | one translation each way an operation |
+//! | `keys.rs`, `data_keys.rs`, `access.rs`, `audit.rs` | one translation each way an operation |
 
+mod access;
 mod answer;
 mod audit;
 mod caller;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use tonic::service::Routes;
 
+use crate::proto::v1::access_server::AccessServer;
 use crate::proto::v1::audit_server::AuditServer;
 use crate::proto::v1::data_keys_server::DataKeysServer;
 use crate::proto::v1::keys_server::KeysServer;
@@ -48,6 +50,8 @@ pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server
         .max_decoding_message_size(MESSAGE_BYTES);
     let data_keys = DataKeysServer::new(data_keys::Door::new(Arc::clone(service)))
         .max_decoding_message_size(MESSAGE_BYTES);
+    let access = AccessServer::new(access::Door::new(Arc::clone(service)))
+        .max_decoding_message_size(MESSAGE_BYTES);
     let audit = AuditServer::new(audit::Door::new(Arc::clone(service)))
         .max_decoding_message_size(MESSAGE_BYTES);
     let routes = Routes::new(health_service)
@@ -55,6 +59,7 @@ pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server
         .add_service(reflection().build_v1alpha()?)
         .add_service(keys)
         .add_service(data_keys)
+        .add_service(access)
         .add_service(audit);
     let recorder = unreadable::Recorder::new(Arc::clone(service));
     Ok(routes
@@ -69,11 +74,13 @@ async fn report_health(
     service: std::sync::Weak<Service>,
 ) {
     use tonic_health::ServingStatus::{NotServing, Serving};
-    let names = ["", "strongroom.v1.Keys", "strongroom.v1.DataKeys", "strongroom.v1.Audit"];
+    let services = ["Keys", "DataKeys", "Access", "Audit"];
+    let named = services.map(|name| format!("strongroom.v1.{name}"));
+    let names = || std::iter::once("").chain(named.iter().map(String::as_str));
     let mut last = None;
     while let Some(healthy) = service.upgrade().map(|service| service.is_healthy()) {
         if last != Some(healthy) {
-            for name in names {
+            for name in names() {
                 let status = if healthy { Serving } else { NotServing };
                 health.set_service_status(name, status).await;
             }

@@ -1,0 +1,238 @@
+//! One grant, as it is stored, and what it allows.
+//!
+//! Layout: docs/formats.md, "Key, material and alias rows".
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::id::KeyId;
+use super::requests::{EncryptionContext, GrantConstraints};
+use crate::crypto::random;
+use crate::store::{Revision, RowId, Table, Value};
+
+/// Names a grant: 32 random bytes, in hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GrantId([u8; Self::LEN]);
+
+/// A grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// On which key.
+    pub key: KeyId,
+    /// Its name for AWS.
+    pub id: GrantId,
+    /// Its name for its maker.
+    pub name: Option<String>,
+    /// Who may.
+    pub grantee: String,
+    /// Who may end it.
+    pub retiring: Option<String>,
+    /// What: `Decrypt` and the like.
+    pub operations: Vec<String>,
+    /// In which contexts.
+    pub constraints: GrantConstraints,
+    /// Whose caller made it: 12 digits.
+    pub issuing_account: String,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// How often its row was written.
+    pub revision: Revision,
+}
+
+/// The row's JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    v: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    grantee: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retiring: Option<String>,
+    operations: Vec<String>,
+    #[serde(default)]
+    constraints: GrantConstraints,
+    issuing_account: String,
+    created: DateTime<Utc>,
+}
+
+const FORMAT: u8 = 1;
+
+impl GrantId {
+    const LEN: usize = 32;
+
+    /// Draws an id.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the random source fails.
+    pub fn generate() -> Result<Self, Error> {
+        Ok(Self(random::array()?))
+    }
+
+    /// From 64 hex digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::LEN];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// The same, out of a page's marker.
+    pub(super) fn parse_marker(text: &str) -> Result<Self, Error> {
+        Self::parse(text).ok_or(Error::InvalidMarker)
+    }
+}
+
+impl fmt::Display for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl Grant {
+    /// Whether the grant lets `principal` do `operation` in `context`. GrantConstraints are on operations
+    /// that have a context; `DescribeKey` and the like have none and are not constrained (API
+    /// reference, `GrantConstraints`).
+    #[must_use]
+    pub fn allows(
+        &self,
+        principal: &str,
+        operation: &str,
+        context: Option<&EncryptionContext>,
+    ) -> bool {
+        let within = context.is_none_or(|context| {
+            let GrantConstraints { equals, subset, .. } = &self.constraints;
+            (equals.is_empty() || equals == context)
+                && subset.iter().all(|(name, value)| context.get(name) == Some(value))
+        });
+        self.grantee == principal
+            && self.operations.iter().any(|granted| granted == operation)
+            && within
+    }
+
+    /// What `CreateGrant` gives its caller to hand on: names key and grant, is no secret.
+    #[must_use]
+    pub fn token(&self) -> String {
+        URL_SAFE_NO_PAD.encode([self.key.as_bytes().as_slice(), &self.id.0].concat())
+    }
+
+    /// The reverse of [`Self::token`].
+    #[must_use]
+    pub fn parse_token(token: &str) -> Option<(KeyId, GrantId)> {
+        let mut bytes = [0; KeyId::LEN + GrantId::LEN];
+        let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
+        (length == bytes.len()).then(|| Self::parse_row(&bytes))?
+    }
+
+    /// Where the grant lies: key id ‖ grant id.
+    #[must_use]
+    pub fn row(&self) -> RowId {
+        let key = [self.key.as_bytes().as_slice(), &self.id.0].concat();
+        RowId { table: Table::Grant, key }
+    }
+
+    /// Whose grant a row is.
+    #[must_use]
+    pub fn parse_row(key: &[u8]) -> Option<(KeyId, GrantId)> {
+        let (key, id) = key.split_first_chunk::<{ KeyId::LEN }>()?;
+        Some((KeyId::from_bytes(*key), GrantId(id.try_into().ok()?)))
+    }
+
+    /// The row's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] never in practice: every field has a JSON form.
+    pub fn encode(&self) -> Result<Value, Error> {
+        let stored = Stored {
+            v: FORMAT,
+            name: self.name.clone(),
+            grantee: self.grantee.clone(),
+            retiring: self.retiring.clone(),
+            operations: self.operations.clone(),
+            constraints: self.constraints.clone(),
+            issuing_account: self.issuing_account.clone(),
+            created: self.created,
+        };
+        serde_json::to_vec(&stored).map(Value::from).map_err(|_| Error::Internal)
+    }
+
+    /// The reverse of [`Self::row`] and [`Self::encode`].
+    #[must_use]
+    pub fn decode(key: &[u8], bytes: &[u8], revision: Revision) -> Option<Self> {
+        let (key, id) = Self::parse_row(key)?;
+        let stored: Stored = serde_json::from_slice(bytes).ok()?;
+        (stored.v == FORMAT).then_some(Self {
+            key,
+            id,
+            name: stored.name,
+            grantee: stored.grantee,
+            retiring: stored.retiring,
+            operations: stored.operations,
+            constraints: stored.constraints,
+            issuing_account: stored.issuing_account,
+            created: stored.created,
+            revision,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant() -> Grant {
+        Grant {
+            key: KeyId::generate().unwrap(),
+            id: GrantId::generate().unwrap(),
+            name: Some("n".to_owned()),
+            grantee: "arn:aws:iam::444455556666:root".to_owned(),
+            retiring: None,
+            operations: vec!["Decrypt".to_owned(), "DescribeKey".to_owned()],
+            constraints: GrantConstraints::default(),
+            issuing_account: "111122223333".to_owned(),
+            created: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+            revision: Revision(2),
+        }
+    }
+
+    #[test]
+    fn rows_and_tokens_come_back_as_they_were() {
+        let grant = grant();
+        let row = grant.row();
+        let back = Grant::decode(&row.key, grant.encode().unwrap().expose(), Revision(2)).unwrap();
+        assert_eq!(back, grant);
+        assert_eq!(Grant::parse_token(&grant.token()), Some((grant.key, grant.id)));
+        for bad in ["", "x", "AAAA", &grant.token()[1..]] {
+            assert_eq!(Grant::parse_token(bad), None);
+        }
+    }
+
+    #[test]
+    fn who_what_and_where_must_all_fit() {
+        let mut grant = grant();
+        let who = grant.grantee.clone();
+        let pairs = |pairs: &[(&str, &str)]| -> EncryptionContext {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let (none, some, more) =
+            (pairs(&[]), pairs(&[("a", "1")]), pairs(&[("a", "1"), ("b", "2")]));
+        assert!(grant.allows(&who, "Decrypt", Some(&none)));
+        assert!(!grant.allows(&who, "Encrypt", Some(&none)));
+        assert!(!grant.allows("arn:aws:iam::1:root", "Decrypt", Some(&none)));
+        grant.constraints.subset = some.clone();
+        for (context, fits) in [(&none, false), (&some, true), (&more, true)] {
+            assert_eq!(grant.allows(&who, "Decrypt", Some(context)), fits);
+        }
+        grant.constraints =
+            GrantConstraints { equals: some.clone(), ..GrantConstraints::default() };
+        for (context, fits) in [(&none, false), (&some, true), (&more, false)] {
+            assert_eq!(grant.allows(&who, "Decrypt", Some(context)), fits);
+        }
+        assert!(grant.allows(&who, "DescribeKey", None));
+    }
+}

@@ -1,0 +1,80 @@
+//! The policy of a key: read, replaced, listed. What it means is the decision's business, which also
+//! reads a new one before this room stores it.
+//!
+//! Source: AWS KMS API Reference, `GetKeyPolicy`, `PutKeyPolicy`, `ListKeyPolicies`.
+
+use super::directory::{Call, Directory, Done};
+use super::lifecycle::update;
+use super::page::Page;
+use super::requests::{GetKeyPolicy, GetKeyPolicyOutput, ListKeyPolicies, Listed, PutKeyPolicy};
+use super::state::Act;
+use super::{Error, Scope};
+
+/// The one name that a key's policy has.
+const DEFAULT: &str = "default";
+
+/// `GetKeyPolicy`
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::NotFound`] for another name than `default`.
+pub fn get_key_policy(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &GetKeyPolicy,
+) -> Result<Done<GetKeyPolicyOutput>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    check_name(request.policy_name.as_deref())?;
+    let key = &found.entry.key;
+    let policy = key.policy.clone().unwrap_or_else(|| default_policy(&key.scope));
+    let output = GetKeyPolicyOutput { policy, policy_name: DEFAULT };
+    Ok(Done::of(found, None, output))
+}
+
+/// `PutKeyPolicy`
+///
+/// # Errors
+/// As [`get_key_policy`]; [`Error::InvalidState`].
+pub fn put_key_policy(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &PutKeyPolicy,
+) -> Result<Done<()>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    check_name(request.policy_name.as_deref())?;
+    update(found, Act::Describe, |key| key.policy = Some(request.policy.clone()))
+}
+
+/// `ListKeyPolicies`: one, `default`.
+///
+/// # Errors
+/// As [`Directory::find_key`]; [`Error::InvalidMarker`].
+pub fn list_key_policies(
+    directory: &Directory,
+    call: &Call<'_>,
+    request: &ListKeyPolicies,
+) -> Result<Done<Listed<String>>, Error> {
+    let found = directory.find_key(call, &request.key_id)?;
+    let arn = found.entry.key.arn();
+    let marker = request.marker.as_deref();
+    let page = Page::new(call.scope, &["policies", &arn], request.limit, (100, 1000), marker)?;
+    let names = page.after.is_none().then(|| DEFAULT.to_owned()).into_iter().collect();
+    Ok(Done::of(found, None, page.cut(names, Clone::clone)))
+}
+
+fn check_name(name: Option<&str>) -> Result<(), Error> {
+    match name {
+        None | Some(DEFAULT) => Ok(()),
+        Some(_) => Err(Error::NotFound("No such policy exists".to_owned())),
+    }
+}
+
+/// AWS's, as it is written there (Developer Guide, "Default key policy").
+fn default_policy(scope: &Scope) -> String {
+    let account = scope.account();
+    format!(
+        "{{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"key-default-1\",\n  \"Statement\" : [ {{\n    \
+         \"Sid\" : \"Enable IAM User Permissions\",\n    \"Effect\" : \"Allow\",\n    \
+         \"Principal\" : {{\n      \"AWS\" : \"arn:aws:iam::{account}:root\"\n    }},\n    \
+         \"Action\" : \"kms:*\",\n    \"Resource\" : \"*\"\n  }} ]\n}}"
+    )
+}
