@@ -3,8 +3,9 @@
 use super::directory::{Call, Directory, Done};
 use super::id::AliasName;
 use super::key::Alias;
+use super::outputs::{AliasEntry, Listed};
 use super::page::Page;
-use super::requests::{AliasEntry, CreateAlias, DeleteAlias, ListAliases, Listed, UpdateAlias};
+use super::requests::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias};
 use super::state::Act;
 use super::{Error, Scope};
 use crate::store::{Change, Revision};

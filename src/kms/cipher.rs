@@ -2,10 +2,8 @@
 
 use super::blob::{self, CiphertextBlob};
 use super::directory::{Call, Directory, Done, Found};
-use super::requests::{
-    Decrypt, DecryptOutput, Encrypt, EncryptOutput, EncryptionContext, GenerateRandom, ReEncrypt,
-    ReEncryptOutput,
-};
+use super::outputs::{DecryptOutput, EncryptOutput, ReEncryptOutput};
+use super::requests::{Decrypt, Encrypt, EncryptionContext, GenerateRandom, ReEncrypt};
 use super::spec::{KeySpec, KeyUsage, oaep};
 use super::state::Act;
 use super::{Error, context};
@@ -198,6 +196,7 @@ fn decrypt_under(
     let output = DecryptOutput {
         key_id: key.arn(),
         key_version: 1,
+        key_material_id: None,
         plaintext: decrypted.map_err(|_| Error::InvalidCiphertext)?,
         encryption_algorithm: algorithm,
     };
@@ -236,6 +235,7 @@ pub(super) fn open(
     let output = DecryptOutput {
         key_id: key.arn(),
         key_version: blob.version,
+        key_material_id: key.material_id(blob.version),
         plaintext,
         encryption_algorithm: SYMMETRIC_DEFAULT,
     };
@@ -269,9 +269,11 @@ fn moved(
         ciphertext_blob: blob,
         source_key_id: source.output.key_id,
         source_key_version: source.output.key_version,
+        source_key_material_id: source.output.key_material_id,
         source_encryption_algorithm: source.output.encryption_algorithm,
         key_id: destination.entry.key.arn(),
         key_version: version,
+        key_material_id: destination.entry.key.material_id(version),
         destination_encryption_algorithm: algorithm,
     };
     let mut done = Done::of(destination, Some(version), output);

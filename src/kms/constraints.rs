@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::requests::{GrantConstraints, Tag};
+use super::outputs::{GrantConstraints, Tag};
 use crate::crypto::Plaintext;
 
 /// What a member must be.

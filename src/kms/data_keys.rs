@@ -3,10 +3,12 @@
 use super::Error;
 use super::cipher::{byte_count, check_wraps, move_to, open, seal};
 use super::directory::{Call, Directory, Done, Found};
+use super::outputs::{
+    DataKeyPair, DecryptOutput, GenerateDataKeyOutput, ReEncryptOutput, WrappedDataKey,
+};
 use super::requests::{
-    DataKeyPair, DecryptOutput, EncryptionContext, GenerateDataKey, GenerateDataKeyOutput,
-    GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext,
-    ReEncryptOutput, RewrapDataKey, UnwrapDataKey, WrapDataKey, WrappedDataKey,
+    EncryptionContext, GenerateDataKey, GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext,
+    GenerateDataKeyWithoutPlaintext, RewrapDataKey, UnwrapDataKey, WrapDataKey,
 };
 use super::spec::KeySpec;
 use crate::crypto::Plaintext;
@@ -30,7 +32,9 @@ pub fn generate_data_key(
     let (ciphertext_blob, key_version) =
         seal(&found, "GenerateDataKey", context, plaintext.expose())?;
     let key_id = found.entry.key.arn();
-    let output = GenerateDataKeyOutput { key_id, key_version, plaintext, ciphertext_blob };
+    let key_material_id = found.entry.key.material_id(key_version);
+    let output =
+        GenerateDataKeyOutput { key_id, key_version, key_material_id, plaintext, ciphertext_blob };
     Ok(Done::of(found, Some(key_version), output))
 }
 
@@ -51,7 +55,8 @@ pub fn generate_data_key_without_plaintext(
     let (ciphertext_blob, key_version) =
         seal(&found, "GenerateDataKeyWithoutPlaintext", context, plaintext.expose())?;
     let key_id = found.entry.key.arn();
-    let output = WrappedDataKey { key_id, key_version, ciphertext_blob };
+    let key_material_id = found.entry.key.material_id(key_version);
+    let output = WrappedDataKey { key_id, key_version, key_material_id, ciphertext_blob };
     Ok(Done::of(found, Some(key_version), output))
 }
 
@@ -100,7 +105,8 @@ pub fn wrap_data_key(
     let (ciphertext_blob, key_version) =
         seal(&found, "WrapDataKey", &request.encryption_context, plaintext)?;
     let key_id = found.entry.key.arn();
-    let output = WrappedDataKey { key_id, key_version, ciphertext_blob };
+    let key_material_id = found.entry.key.material_id(key_version);
+    let output = WrappedDataKey { key_id, key_version, key_material_id, ciphertext_blob };
     Ok(Done::of(found, Some(key_version), output))
 }
 
@@ -167,6 +173,7 @@ fn key_pair(
     let output = DataKeyPair {
         key_id: key.arn(),
         key_version,
+        key_material_id: key.material_id(key_version),
         key_pair_spec: KeySpec::Pair(kind).as_str(),
         public_key,
         private_key_plaintext: shown.then_some(private),

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::id::KeyId;
-use super::requests::{EncryptionContext, GrantConstraints};
+use super::outputs::GrantConstraints;
+use super::requests::EncryptionContext;
 use crate::crypto::random;
 use crate::store::{Revision, RowId, Table, Value};
 

@@ -7,10 +7,10 @@
 
 use super::directory::{Call, Directory, Done, Found};
 use super::grant::{Grant, GrantId};
+use super::outputs::{CreateGrantOutput, GrantConstraints, GrantEntry, Listed};
 use super::page::Page;
 use super::requests::{
-    CreateGrant, CreateGrantOutput, EncryptionContext, GrantConstraints, GrantEntry, ListGrants,
-    ListRetirableGrants, Listed, RetireGrant, RevokeGrant,
+    CreateGrant, EncryptionContext, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant,
 };
 use super::spec::{KeySpec, KeyUsage};
 use super::state::Act;

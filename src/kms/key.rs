@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::id::{AliasName, KeyId};
-use super::requests::{KeyMetadata, KeyVersionEntry};
+use super::outputs::{KeyMetadata, KeyVersionEntry};
 use super::state::Act;
 use super::{Error, KeySpec, KeyState, KeyUsage, Scope};
 use crate::crypto::digest;
@@ -129,6 +129,15 @@ impl Key {
     /// [`Error::Internal`] never in practice: a key has a version from its first day.
     pub fn current(&self) -> Result<&KeyVersion, Error> {
         self.versions.last().ok_or(Error::Internal)
+    }
+
+    /// Names the material of a version of a symmetric key; key pairs have one version and no such
+    /// name on AWS.
+    #[must_use]
+    pub fn material_id(&self, version: u32) -> Option<String> {
+        let named = self.versions.iter().find(|known| known.number == version);
+        let symmetric = self.spec == KeySpec::SymmetricDefault;
+        named.filter(|_| symmetric).map(|version| version.material_id.clone())
     }
 
     /// Whether the waiting period is over: the key is as good as removed.

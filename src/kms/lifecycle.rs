@@ -7,11 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
 use super::key::{Alias, Key, KeyVersion, key_row, material_row};
+use super::outputs::{
+    CancelKeyDeletionOutput, KeyListEntry, KeyMetadata, Listed, ScheduleKeyDeletionOutput,
+};
 use super::page::Page;
 use super::requests::{
-    CancelKeyDeletion, CancelKeyDeletionOutput, CreateKey, DeleteKey, DescribeKey, DisableKey,
-    EnableKey, KeyListEntry, KeyMetadata, ListKeys, Listed, ScheduleKeyDeletion,
-    ScheduleKeyDeletionOutput, UpdateKeyDescription,
+    CancelKeyDeletion, CreateKey, DeleteKey, DescribeKey, DisableKey, EnableKey, ListKeys,
+    ScheduleKeyDeletion, UpdateKeyDescription,
 };
 use super::spec::{KeySpec, KeyUsage};
 use super::state::{Act, KeyState};

@@ -4,7 +4,8 @@
 
 use super::Error;
 use super::directory::{Call, Directory, Done, Found};
-use super::requests::{GenerateMac, GenerateMacOutput, VerifyMac, VerifyMacOutput};
+use super::outputs::{GenerateMacOutput, VerifyMacOutput};
+use super::requests::{GenerateMac, VerifyMac};
 use super::spec::{KeySpec, KeyUsage};
 use crate::crypto::Plaintext;
 use crate::crypto::mac::{MacHash, mac, verify_mac};

@@ -15,7 +15,7 @@
 //! | `material.rs` | key material in memory, ready to use |
 //! | `directory.rs` | keys, aliases and grants in memory |
 //! | `constraints.rs` | what the API's model forbids about a request |
-//! | `requests.rs` | one request and one output type an operation |
+//! | `requests.rs`, `outputs.rs` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
 //! | `lifecycle.rs`, `rotation.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
 //! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | operations with keys |
@@ -46,6 +46,7 @@ mod lifecycle;
 mod macs;
 #[cfg(feature = "server")]
 mod material;
+mod outputs;
 #[cfg(feature = "server")]
 mod page;
 #[cfg(feature = "server")]
@@ -91,6 +92,7 @@ pub use lifecycle::{
 pub use macs::{generate_mac, verify_mac_of};
 #[cfg(feature = "server")]
 pub use material::KeyEntry;
+pub use outputs::*;
 #[cfg(feature = "server")]
 pub use policies::{get_key_policy, list_key_policies, put_key_policy};
 pub use requests::*;

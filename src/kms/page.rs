@@ -7,7 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::requests::Listed;
+use super::outputs::Listed;
 use super::{Error, Scope};
 use crate::crypto::digest;
 

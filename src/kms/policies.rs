@@ -5,8 +5,9 @@
 
 use super::directory::{Call, Directory, Done};
 use super::lifecycle::update;
+use super::outputs::{GetKeyPolicyOutput, Listed};
 use super::page::Page;
-use super::requests::{GetKeyPolicy, GetKeyPolicyOutput, ListKeyPolicies, Listed, PutKeyPolicy};
+use super::requests::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy};
 use super::state::Act;
 use super::{Error, Scope};
 

@@ -9,11 +9,13 @@ use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
 use super::key::{Key, KeyVersion, Rotation, RotationType, material_row};
 use super::lifecycle::{update, with_output};
+use super::outputs::{
+    KeyRotationStatus, KeyVersionEntry, Listed, RotateKeyOnDemandOutput, RotationEntry,
+};
 use super::page::Page;
 use super::requests::{
     DescribeKeyVersions, DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus,
-    KeyRotationStatus, KeyVersionEntry, ListKeyRotations, Listed, RotateKey, RotateKeyOnDemand,
-    RotateKeyOnDemandOutput, RotationEntry,
+    ListKeyRotations, RotateKey, RotateKeyOnDemand,
 };
 use super::state::Act;
 use crate::store::{Change, Revision};

@@ -4,10 +4,8 @@
 
 use super::Error;
 use super::directory::{Call, Directory, Done};
-use super::requests::{
-    Decapsulate, DecapsulateOutput, DeriveSharedSecret, DeriveSharedSecretOutput, Encapsulate,
-    EncapsulateOutput,
-};
+use super::outputs::{DecapsulateOutput, DeriveSharedSecretOutput, EncapsulateOutput};
+use super::requests::{Decapsulate, DeriveSharedSecret, Encapsulate};
 use super::spec::KeyUsage;
 
 /// `DeriveSharedSecret`

@@ -4,7 +4,8 @@
 
 use super::Error;
 use super::directory::{Call, Directory, Done, Found};
-use super::requests::{GetPublicKey, GetPublicKeyOutput, Sign, SignOutput, Verify, VerifyOutput};
+use super::outputs::{GetPublicKeyOutput, SignOutput, VerifyOutput};
+use super::requests::{GetPublicKey, Sign, Verify};
 use super::spec::{KeyUsage, scheme};
 use super::state::Act;
 use crate::crypto::Plaintext;

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Error;
 use super::directory::{Call, Directory, Done};
 use super::lifecycle::update;
+use super::outputs::{Listed, Tag};
 use super::page::Page;
-use super::requests::{ListResourceTags, Listed, Tag, TagResource, UntagResource};
+use super::requests::{ListResourceTags, TagResource, UntagResource};
 use super::state::Act;
 
 /// `TagResource`

@@ -15,6 +15,7 @@
 //! | `walk.rs` | the walk itself |
 //! | `sweep.rs` | what is done when its time has come |
 //! | `identity.rs` | who the caller is |
+//! | `last_usage.rs` | when a key was last used |
 //! | `trail.rs` | the operations on the audit trail |
 //! | `opening.rs` | opening, checking and closing a store |
 //! | `error.rs` | the one error table |
@@ -23,6 +24,7 @@ mod access;
 mod credential;
 mod error;
 mod identity;
+mod last_usage;
 mod opening;
 mod operation;
 mod operations;

@@ -259,7 +259,10 @@ register! {
 
 /// Every operation there is, those on the trail included.
 pub fn registered() -> impl Iterator<Item = &'static Registered> {
-    KMS.iter().chain(super::identity::IDENTITY).chain(super::trail::TRAIL)
+    KMS.iter()
+        .chain(super::last_usage::LAST_USAGE)
+        .chain(super::identity::IDENTITY)
+        .chain(super::trail::TRAIL)
 }
 
 const fn first(actions: &[&'static str]) -> &'static str {
@@ -288,10 +291,10 @@ fn record(event: &mut Event, name: &str, value: &impl serde::Serialize) {
 }
 
 /// What an action is done to, before the action is named.
-struct Named(Resource, Option<kms::id::KeyId>);
+pub(super) struct Named(Resource, Option<kms::id::KeyId>);
 
 impl Named {
-    fn named(self, action: &'static str) -> Target {
+    pub(super) fn named(self, action: &'static str) -> Target {
         Target { action, resource: self.0, key: self.1 }
     }
 }
@@ -301,7 +304,7 @@ fn account(_rooms: &Rooms, _at: &Circumstances) -> Result<Named, Error> {
     Ok(Named(Resource::Account, None))
 }
 
-fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
+pub(super) fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
     Ok(resource(&rooms.keys.find(&at.call(), reference)?))
 }
 

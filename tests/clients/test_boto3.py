@@ -365,3 +365,24 @@ def test_both_doors_do_the_same_and_leave_the_same_records(server):
 
     one, two = entries(over_grpc), entries(over_json)
     assert one == two and len(one) == len(script)
+
+
+def test_answers_name_the_material_and_the_trail_the_last_use(kms, key_id):
+    arn = kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"]
+    unused = kms.get_key_last_usage(KeyId=key_id)
+    assert unused["KeyLastUsage"] == {} and unused["KeyId"] == arn
+    first = kms.describe_key(KeyId=key_id)["KeyMetadata"]["CurrentKeyMaterialId"]
+    blob = kms.generate_data_key(KeyId=key_id, KeySpec="AES_256")
+    assert blob["KeyMaterialId"] == first
+    kms.rotate_key_on_demand(KeyId=key_id)
+    second = kms.describe_key(KeyId=key_id)["KeyMetadata"]["CurrentKeyMaterialId"]
+    assert second != first
+    assert kms.decrypt(CiphertextBlob=blob["CiphertextBlob"])["KeyMaterialId"] == first
+    moved = kms.re_encrypt(CiphertextBlob=blob["CiphertextBlob"], DestinationKeyId=key_id)
+    assert moved["SourceKeyMaterialId"] == first and moved["DestinationKeyMaterialId"] == second
+    used = kms.encrypt(KeyId=key_id, Plaintext=b"x")
+    refused(kms, "ValidationException", "encrypt", KeyId=key_id)
+    last = kms.get_key_last_usage(KeyId=key_id)
+    assert last["KeyLastUsage"]["Operation"] == "Encrypt"
+    assert last["KeyLastUsage"]["KmsRequestId"] == used["ResponseMetadata"]["RequestId"]
+    assert last["TrackingStartDate"] == last["KeyCreationDate"] < last["KeyLastUsage"]["Timestamp"]

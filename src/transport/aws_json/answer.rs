@@ -20,7 +20,7 @@ impl Answer {
     /// Translates a reply.
     pub(in crate::transport) fn of<T>(reply: Reply<T>, write: impl FnOnce(T) -> Value) -> Self {
         let Reply { request_id, log_index, result } = reply;
-        Self { request_id, log_index, result: result.map(write) }
+        Self { request_id, log_index, result: result.map(|output| without_nulls(write(output))) }
     }
 
     /// As JSON 1.1.
@@ -58,6 +58,14 @@ impl Answer {
             headers.insert("x-audit-log-index", HeaderValue::from(index));
         }
     }
+}
+
+/// AWS leaves out what has no value.
+fn without_nulls(mut output: Value) -> Value {
+    if let Some(members) = output.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    output
 }
 
 /// Seconds since the epoch, with milliseconds as a fraction.

@@ -25,6 +25,7 @@ pub(super) fn decrypt(asked: &mut Members) -> Read<kms::Decrypt> {
 pub(super) fn decrypted(done: kms::DecryptOutput) -> Value {
     json!({
         "KeyId": done.key_id,
+        "KeyMaterialId": done.key_material_id,
         "Plaintext": STANDARD.encode(done.plaintext.expose()),
         "EncryptionAlgorithm": done.encryption_algorithm,
     })
@@ -117,6 +118,7 @@ pub(super) fn generate_data_key(asked: &mut Members) -> Read<kms::GenerateDataKe
 pub(super) fn generated(done: kms::GenerateDataKeyOutput) -> Value {
     json!({
         "KeyId": done.key_id,
+        "KeyMaterialId": done.key_material_id,
         "Plaintext": STANDARD.encode(done.plaintext.expose()),
         "CiphertextBlob": STANDARD.encode(done.ciphertext_blob),
     })
@@ -146,6 +148,7 @@ pub(super) fn generate_data_key_pair_without_plaintext(
 pub(super) fn key_pair(done: kms::DataKeyPair) -> Value {
     let mut pair = json!({
         "KeyId": done.key_id,
+        "KeyMaterialId": done.key_material_id,
         "KeyPairSpec": done.key_pair_spec,
         "PublicKey": STANDARD.encode(done.public_key),
         "PrivateKeyCiphertextBlob": STANDARD.encode(done.private_key_ciphertext_blob),
@@ -170,7 +173,11 @@ pub(super) fn generate_data_key_without_plaintext(
 }
 
 pub(super) fn wrapped(done: kms::WrappedDataKey) -> Value {
-    json!({ "KeyId": done.key_id, "CiphertextBlob": STANDARD.encode(done.ciphertext_blob) })
+    json!({
+        "KeyId": done.key_id,
+        "KeyMaterialId": done.key_material_id,
+        "CiphertextBlob": STANDARD.encode(done.ciphertext_blob),
+    })
 }
 
 pub(super) fn generate_mac(asked: &mut Members) -> Read<kms::GenerateMac> {
@@ -271,6 +278,8 @@ pub(super) fn re_encrypted(done: kms::ReEncryptOutput) -> Value {
         "CiphertextBlob": STANDARD.encode(done.ciphertext_blob),
         "SourceKeyId": done.source_key_id,
         "KeyId": done.key_id,
+        "SourceKeyMaterialId": done.source_key_material_id,
+        "DestinationKeyMaterialId": done.key_material_id,
         "SourceEncryptionAlgorithm": done.source_encryption_algorithm,
         "DestinationEncryptionAlgorithm": done.destination_encryption_algorithm,
     })

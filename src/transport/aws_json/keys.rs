@@ -163,6 +163,31 @@ const fn algorithms(usage: kms::KeyUsage) -> &'static str {
     }
 }
 
+pub(super) fn get_key_last_usage(asked: &mut Members) -> Read<kms::GetKeyLastUsage> {
+    Ok(kms::GetKeyLastUsage { key_id: asked.required("KeyId")? })
+}
+
+/// A call has one id here, on the trail and in its answer.
+pub(super) fn last_usage(found: kms::KeyLastUsage) -> Value {
+    let last = found.last.map_or_else(
+        || json!({}),
+        |last| {
+            json!({
+                "Operation": last.operation,
+                "Timestamp": seconds(last.timestamp),
+                "CloudTrailEventId": last.request_id,
+                "KmsRequestId": last.request_id,
+            })
+        },
+    );
+    json!({
+        "KeyId": found.key_id,
+        "KeyLastUsage": last,
+        "TrackingStartDate": seconds(found.creation_date),
+        "KeyCreationDate": seconds(found.creation_date),
+    })
+}
+
 pub(super) fn list_aliases(asked: &mut Members) -> Read<kms::ListAliases> {
     Ok(kms::ListAliases {
         key_id: asked.text("KeyId")?,

@@ -118,6 +118,7 @@ translations! {
         "DisableKeyRotation" => disable_key_rotation, nothing;
         "EnableKey" => enable_key, nothing;
         "EnableKeyRotation" => enable_key_rotation, nothing;
+        "GetKeyLastUsage" => get_key_last_usage, last_usage;
         "GetKeyRotationStatus" => get_key_rotation_status, rotation_status;
         "GetPublicKey" => get_public_key, public_key;
         "ListAliases" => list_aliases, aliases;

@@ -204,6 +204,24 @@ impl Keys for Door {
         })
     }
 
+    async fn get_key_last_usage(
+        &self,
+        request: Request<v1::GetKeyLastUsageRequest>,
+    ) -> Result<Response<v1::GetKeyLastUsageResponse>, Status> {
+        let caller = caller_of(&request);
+        let request = kms::GetKeyLastUsage { key_id: request.into_inner().key_id };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |found| v1::GetKeyLastUsageResponse {
+            key_id: found.key_id,
+            creation_date: Some(timestamp(found.creation_date)),
+            last_usage: found.last.map(|last| v1::KeyUsage {
+                operation: last.operation,
+                time: Some(timestamp(last.timestamp)),
+                request_id: last.request_id,
+            }),
+        })
+    }
+
     async fn get_key_rotation_status(
         &self,
         request: Request<v1::GetKeyRotationStatusRequest>,

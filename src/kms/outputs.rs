@@ -1,0 +1,415 @@
+//! What operations answer: AWS's members in snake case. Secrets among them are [`Plaintext`].
+//!
+//! Source: AWS KMS API Reference, "Actions".
+
+use chrono::{DateTime, Utc};
+
+use super::requests::EncryptionContext;
+use super::{KeySpec, KeyState, KeyUsage};
+use crate::crypto::Plaintext;
+
+/// A name–value pair on a key.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Tag {
+    /// 1 to 128 characters.
+    pub tag_key: String,
+    /// Up to 256 characters.
+    pub tag_value: String,
+}
+
+/// A key as `DescribeKey` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMetadata {
+    /// 12 digits.
+    pub account: String,
+    /// A UUID.
+    pub key_id: String,
+    /// The key's ARN.
+    pub arn: String,
+    /// When the key was made.
+    pub creation_date: DateTime<Utc>,
+    /// The caller's words.
+    pub description: String,
+    /// What the key is.
+    pub key_spec: KeySpec,
+    /// What it is for.
+    pub key_usage: KeyUsage,
+    /// Where in its life the key is.
+    pub key_state: KeyState,
+    /// When it will be removed, while it waits for that.
+    pub deletion_date: Option<DateTime<Utc>>,
+    /// The version that encrypts.
+    pub current_key_version: u32,
+    /// Names that version's material: 64 hex digits.
+    pub current_key_material_id: String,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The page.
+    pub entries: Vec<T>,
+    /// Gives the next page; absent on the last.
+    pub next_marker: Option<String>,
+}
+
+/// An entry of `ListKeys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyListEntry {
+    /// A UUID.
+    pub key_id: String,
+    /// The key's ARN.
+    pub key_arn: String,
+}
+
+/// An entry of `ListAliases`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasEntry {
+    /// `alias/…`
+    pub alias_name: String,
+    /// The alias's ARN.
+    pub alias_arn: String,
+    /// A UUID.
+    pub target_key_id: String,
+    /// When the alias was made.
+    pub creation_date: DateTime<Utc>,
+    /// When it was last moved.
+    pub last_updated_date: DateTime<Utc>,
+}
+
+/// An entry of `DescribeKeyVersions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyVersionEntry {
+    /// From 1.
+    pub key_version: u32,
+    /// When the version was made.
+    pub creation_date: DateTime<Utc>,
+    /// Names the material: 64 hex digits.
+    pub key_material_id: String,
+    /// Whether this version encrypts now.
+    pub current: bool,
+}
+
+/// An entry of `ListKeyRotations`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationEntry {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that was made.
+    pub key_version: u32,
+    /// Names its material: 64 hex digits.
+    pub key_material_id: String,
+    /// Whether this version encrypts now.
+    pub current: bool,
+    /// When it was made.
+    pub rotation_date: DateTime<Utc>,
+    /// `AUTOMATIC` or `ON_DEMAND`; absent for the key's first material.
+    pub rotation_type: Option<&'static str>,
+}
+
+/// Answer of `GetKeyRotationStatus`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRotationStatus {
+    /// The key's ARN.
+    pub key_id: String,
+    /// Whether automatic rotation is on.
+    pub key_rotation_enabled: bool,
+    /// How often, while it is on.
+    pub rotation_period_in_days: Option<i32>,
+    /// When next, while it is on.
+    pub next_rotation_date: Option<DateTime<Utc>>,
+}
+
+/// Answer of `CancelKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelKeyDeletionOutput {
+    /// The key's ARN.
+    pub key_id: String,
+}
+
+/// Answer of `RotateKeyOnDemand`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotateKeyOnDemandOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The new version.
+    pub key_version: u32,
+}
+
+/// Answer of `ScheduleKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleKeyDeletionOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// When the key will be removed.
+    pub deletion_date: DateTime<Utc>,
+    /// `PendingDeletion`.
+    pub key_state: KeyState,
+    /// The waiting period.
+    pub pending_window_in_days: i32,
+}
+
+/// Answer of `GenerateDataKey`.
+#[derive(Debug)]
+pub struct GenerateDataKeyOutput {
+    /// The key's ARN, also when an alias was given.
+    pub key_id: String,
+    /// The version that wrapped.
+    pub key_version: u32,
+    /// Names that version's material; none for key pairs.
+    pub key_material_id: Option<String>,
+    /// To use and forget.
+    pub plaintext: Plaintext,
+    /// To keep beside the data.
+    pub ciphertext_blob: Vec<u8>,
+}
+
+/// Answer of `GenerateDataKeyWithoutPlaintext` and `WrapDataKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedDataKey {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that wrapped.
+    pub key_version: u32,
+    /// Names that version's material; none for key pairs.
+    pub key_material_id: Option<String>,
+    /// To keep beside the data.
+    pub ciphertext_blob: Vec<u8>,
+}
+
+/// Answer of `Encrypt`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that encrypted.
+    pub key_version: u32,
+    /// The blob.
+    pub ciphertext_blob: Vec<u8>,
+    /// `SYMMETRIC_DEFAULT`.
+    pub encryption_algorithm: &'static str,
+}
+
+/// Answer of `Decrypt` and `UnwrapDataKey`.
+#[derive(Debug)]
+pub struct DecryptOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The version that the blob named.
+    pub key_version: u32,
+    /// Names that version's material; none for key pairs.
+    pub key_material_id: Option<String>,
+    /// What was encrypted.
+    pub plaintext: Plaintext,
+    /// `SYMMETRIC_DEFAULT`.
+    pub encryption_algorithm: &'static str,
+}
+
+/// Answer of `ReEncrypt` and `RewrapDataKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReEncryptOutput {
+    /// The new blob.
+    pub ciphertext_blob: Vec<u8>,
+    /// ARN of the key that opened.
+    pub source_key_id: String,
+    /// The version that opened.
+    pub source_key_version: u32,
+    /// Names that version's material; none for key pairs.
+    pub source_key_material_id: Option<String>,
+    /// ARN of the key that sealed.
+    pub key_id: String,
+    /// The version that sealed.
+    pub key_version: u32,
+    /// Names that version's material; none for key pairs.
+    pub key_material_id: Option<String>,
+    /// How the source was encrypted.
+    pub source_encryption_algorithm: &'static str,
+    /// How the result is.
+    pub destination_encryption_algorithm: &'static str,
+}
+
+/// Contexts in which a grant holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantConstraints {
+    /// The call's context is this.
+    #[serde(default, skip_serializing_if = "EncryptionContext::is_empty")]
+    pub equals: EncryptionContext,
+    /// The call's context has at least these pairs.
+    #[serde(default, skip_serializing_if = "EncryptionContext::is_empty")]
+    pub subset: EncryptionContext,
+    /// Not evaluated, so never stored.
+    #[serde(skip)]
+    pub source_arn: Option<String>,
+}
+
+/// Answer of `CreateGrant`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateGrantOutput {
+    /// 64 hex digits.
+    pub grant_id: String,
+    /// Names the grant.
+    pub grant_token: String,
+}
+
+/// One grant in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantEntry {
+    /// The key's ARN.
+    pub key_id: String,
+    /// 64 hex digits.
+    pub grant_id: String,
+    /// Empty when it has none.
+    pub name: String,
+    /// When it was made.
+    pub creation_date: DateTime<Utc>,
+    /// Who may.
+    pub grantee_principal: String,
+    /// Who may end it.
+    pub retiring_principal: Option<String>,
+    /// The account's root whose caller made it.
+    pub issuing_account: String,
+    /// What.
+    pub operations: Vec<String>,
+    /// In which contexts.
+    pub constraints: GrantConstraints,
+}
+
+/// Answer of `GetKeyPolicy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetKeyPolicyOutput {
+    /// A JSON document.
+    pub policy: String,
+    /// `default`
+    pub policy_name: &'static str,
+}
+
+/// Answer of `GenerateMac`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerateMacOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The code.
+    pub mac: Vec<u8>,
+    /// As asked for.
+    pub mac_algorithm: &'static str,
+}
+
+/// Answer of `VerifyMac`: the code is the message's, or there is an error instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyMacOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// As asked for.
+    pub mac_algorithm: &'static str,
+}
+
+/// Answer of `Sign`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// DER for ECDSA, as long as the modulus for RSA.
+    pub signature: Vec<u8>,
+    /// As asked for.
+    pub signing_algorithm: &'static str,
+}
+
+/// Answer of `Verify`: the signature is the message's, or there is an error instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// As asked for.
+    pub signing_algorithm: &'static str,
+}
+
+/// Answer of `GetPublicKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetPublicKeyOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_key: Vec<u8>,
+    /// What the key is.
+    pub key_spec: KeySpec,
+    /// What it is for.
+    pub key_usage: KeyUsage,
+}
+
+/// Answer of `DeriveSharedSecret`.
+#[derive(Debug)]
+pub struct DeriveSharedSecretOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// As long as the curve's field.
+    pub shared_secret: Plaintext,
+    /// `ECDH`
+    pub key_agreement_algorithm: &'static str,
+}
+
+/// Answer of `Encapsulate`.
+#[derive(Debug)]
+pub struct EncapsulateOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// 32 bytes.
+    pub shared_secret: Plaintext,
+    /// What `Decapsulate` takes.
+    pub shared_secret_ciphertext_blob: Vec<u8>,
+    /// `ML_KEM`
+    pub encapsulation_algorithm: &'static str,
+}
+
+/// Answer of `Decapsulate`.
+#[derive(Debug)]
+pub struct DecapsulateOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// 32 bytes.
+    pub shared_secret: Plaintext,
+    /// `ML_KEM`
+    pub encapsulation_algorithm: &'static str,
+}
+
+/// Answer of `GenerateDataKeyPair` and, without the plaintext, of
+/// `GenerateDataKeyPairWithoutPlaintext`.
+#[derive(Debug)]
+pub struct DataKeyPair {
+    /// ARN of the key that wrapped.
+    pub key_id: String,
+    /// The version that wrapped.
+    pub key_version: u32,
+    /// Names that version's material; none for key pairs.
+    pub key_material_id: Option<String>,
+    /// What the pair is.
+    pub key_pair_spec: &'static str,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_key: Vec<u8>,
+    /// PKCS #8, DER.
+    pub private_key_plaintext: Option<Plaintext>,
+    /// The same, wrapped.
+    pub private_key_ciphertext_blob: Vec<u8>,
+}
+
+/// Answer of `GetKeyLastUsage`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyLastUsage {
+    /// The key's ARN.
+    pub key_id: String,
+    /// The last successful cryptographic operation, if there was one.
+    pub last: Option<Usage>,
+    /// When the key was made; everything since is on the trail.
+    pub creation_date: DateTime<Utc>,
+}
+
+/// One use of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// AWS's name for it.
+    pub operation: String,
+    /// When.
+    pub timestamp: DateTime<Utc>,
+    /// Of the call, as on the trail.
+    pub request_id: String,
+}

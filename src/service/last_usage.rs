@@ -1,0 +1,98 @@
+//! When a key was last used, as the trail has it.
+//!
+//! Source: AWS KMS API Reference, `GetKeyLastUsage`.
+
+use super::Error;
+use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
+use super::operations::{Registered, key};
+use super::permit::Permit;
+use crate::audit::{Event, Order, Query};
+use crate::kms::{self, GetKeyLastUsage, KeyLastUsage, Request, Usage};
+
+/// This file's part of the register.
+pub(super) const LAST_USAGE: &[Registered] = &[Registered {
+    name: GetKeyLastUsage::NAME,
+    action: GetKeyLastUsage::ACTION,
+    read_only: GetKeyLastUsage::READ_ONLY,
+}];
+
+impl Operation for GetKeyLastUsage {
+    type Output = KeyLastUsage;
+    const NAME: &'static str = "GetKeyLastUsage";
+    const ACTION: &'static str = "kms:GetKeyLastUsage";
+    const READ_ONLY: bool = true;
+    const HEAVY: bool = true;
+
+    fn violations(&self) -> kms::Violations {
+        Request::violations(self)
+    }
+
+    fn targets(&self, rooms: &Rooms, at: &Circumstances) -> Result<Vec<Target>, Error> {
+        Ok(vec![key(rooms, at, &self.key_id)?.named(Self::ACTION)])
+    }
+
+    fn execute(
+        &self,
+        rooms: &Rooms,
+        at: &Circumstances,
+        _: &Permit,
+    ) -> Result<Executed<KeyLastUsage>, Error> {
+        let found = rooms.keys.find_key(&at.call(), &self.key_id)?;
+        let key = &found.entry.key;
+        let mut query = Query {
+            key: Some(key.arn()),
+            outcome: Some("success".to_owned()),
+            order: Order::NewestFirst,
+            ..Query::default()
+        };
+        let last = loop {
+            let page = rooms.log.query(&query)?;
+            if let Some(usage) = page.records.into_iter().find_map(|record| usage(record.event)) {
+                break Some(usage);
+            }
+            query.page_token = page.next;
+            if query.page_token.is_none() {
+                break None;
+            }
+        };
+        let output = KeyLastUsage { key_id: key.arn(), last, creation_date: key.created };
+        let mut executed = Executed::read(output);
+        executed.key = Some(key.arn());
+        Ok(executed)
+    }
+
+    fn record(&self, event: &mut Event) {
+        event.parameters.insert("key_id".to_owned(), self.key_id.clone().into());
+    }
+}
+
+/// The use that a record tells of, under AWS's name for it.
+fn usage(event: Event) -> Option<Usage> {
+    let operation = match event.operation.as_str() {
+        "WrapDataKey" => "Encrypt",
+        "UnwrapDataKey" => "Decrypt",
+        "RewrapDataKey" => "ReEncrypt",
+        tracked if TRACKED.contains(&tracked) => tracked,
+        _ => return None,
+    };
+    let operation = operation.to_owned();
+    Some(Usage { operation, timestamp: event.time, request_id: event.request_id })
+}
+
+/// API reference, `KeyLastUsageData`.
+const TRACKED: [&str; 14] = [
+    "Decrypt",
+    "DeriveSharedSecret",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateDataKeyWithoutPlaintext",
+    "GenerateMac",
+    "ReEncrypt",
+    "Sign",
+    "Verify",
+    "VerifyMac",
+    "Encapsulate",
+    "Decapsulate",
+];
