@@ -15,6 +15,12 @@ use super::SecretKey;
 pub enum Purpose {
     /// One ciphertext blob, from a key version's material and the blob's salt.
     CiphertextBlob,
+    /// An import token, from the keys' secret and the token's salt.
+    ImportToken,
+    /// What the rooms of keys seal and name outside of any key, from the root key.
+    KeysSecret,
+    /// The name of imported material, from the keys' secret, the key's id and the material.
+    MaterialId,
     /// The seed of the audit log's signing key, from the root key.
     LogSeed,
     /// The value by which a root key is recognised as the store's own, from the root key.
@@ -33,8 +39,11 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, for the test that labels are distinct.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::CiphertextBlob,
+        Self::ImportToken,
+        Self::KeysSecret,
+        Self::MaterialId,
         Self::LogSeed,
         Self::RootKeyCheck,
         Self::StoredValue,
@@ -49,6 +58,9 @@ impl Purpose {
     pub const fn label(self) -> &'static str {
         match self {
             Self::CiphertextBlob => "strongroom/v1/ciphertext-blob",
+            Self::ImportToken => "strongroom/v1/import-token",
+            Self::KeysSecret => "strongroom/v1/keys-secret",
+            Self::MaterialId => "strongroom/v1/material-id",
             Self::LogSeed => "strongroom/v1/log-seed",
             Self::RootKeyCheck => "strongroom/v1/root-key-check",
             Self::StoredValue => "strongroom/v1/stored-value",

@@ -1,4 +1,4 @@
-//! RSA encryption (RFC 8017): OAEP with SHA-1 or SHA-256, and PKCS #1 v1.5 to take keys in.
+//! RSA encryption (RFC 8017): OAEP with SHA-1 or SHA-256.
 //!
 //! And the two-step wrapping that imports of large keys use: an AES key under OAEP, then the
 //! material under AES key wrap with padding (RFC 5649).
@@ -9,7 +9,7 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
-    OaepPublicEncryptingKey, Pkcs1PrivateDecryptingKey, PrivateDecryptingKey,
+    OaepPublicEncryptingKey, PrivateDecryptingKey,
 };
 
 use super::pair::RsaSize;
@@ -31,13 +31,10 @@ pub enum Wrapping {
     Oaep(Oaep),
     /// A fresh AES-256 key under RSAES-OAEP, and the material under it (RFC 5649).
     OaepAesKeyWrap(Oaep),
-    /// RSAES-PKCS1-v1_5.
-    Pkcs1,
 }
 
 /// A private key, ready to decrypt, with its public key.
 pub struct RsaKey {
-    private: PrivateDecryptingKey,
     decrypting: OaepPrivateDecryptingKey,
     encrypting: OaepPublicEncryptingKey,
     public_der: Vec<u8>,
@@ -57,9 +54,7 @@ impl RsaKey {
         let der: PublicKeyX509Der<'_> = public.as_der().map_err(|_| Error::Length)?;
         let public_der = der.as_ref().to_vec();
         Ok(Self {
-            decrypting: OaepPrivateDecryptingKey::new(private.clone())
-                .map_err(|_| Error::Length)?,
-            private,
+            decrypting: OaepPrivateDecryptingKey::new(private).map_err(|_| Error::Length)?,
             encrypting: OaepPublicEncryptingKey::new(public).map_err(|_| Error::Length)?,
             public_der,
         })
@@ -115,14 +110,6 @@ impl RsaKey {
                 let mut out = Plaintext::from(vec![0; material.len()]);
                 let unwrapped = key.unwrap_with_padding(material, out.expose_mut());
                 let length = unwrapped.map_err(|_| Error::Open)?.len();
-                out.truncate(length);
-                Ok(out)
-            }
-            Wrapping::Pkcs1 => {
-                let key = Pkcs1PrivateDecryptingKey::new(self.private.clone())
-                    .map_err(|_| Error::Open)?;
-                let mut out = Plaintext::from(vec![0; key.min_output_size()]);
-                let length = key.decrypt(wrapped, out.expose_mut()).map_err(|_| Error::Open)?.len();
                 out.truncate(length);
                 Ok(out)
             }

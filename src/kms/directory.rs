@@ -16,8 +16,8 @@ use super::id::{AliasName, KeyId, KeyReference};
 use super::key::{Alias, Key, key_row, parse_material_row};
 use super::material::{KeyEntry, Material};
 use super::requests::EncryptionContext;
-use super::{Error, Scope};
-use crate::crypto::Plaintext;
+use super::{Error, KeyState, Scope};
+use crate::crypto::{Plaintext, SecretKey};
 use crate::store::{Applied, Change, Revision, RowId, Table};
 
 /// What a room function is called with beside its request.
@@ -88,8 +88,9 @@ impl Found {
 }
 
 /// Every key and alias.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Directory {
+    secret: SecretKey,
     memory: RwLock<Memory>,
 }
 
@@ -103,6 +104,12 @@ struct Memory {
 }
 
 impl Directory {
+    /// An empty one. `secret` is the same at every start.
+    #[must_use]
+    pub fn new(secret: SecretKey) -> Self {
+        Self { secret, memory: RwLock::default() }
+    }
+
     /// Publishes one row.
     ///
     /// # Errors
@@ -126,7 +133,9 @@ impl Directory {
     pub fn check(&self) -> Result<(), String> {
         let memory = self.memory.read();
         for entry in memory.keys.values() {
-            if entry.materials.len() < entry.key.versions.len() {
+            let mut wanted = entry.key.versions.iter().chain(&entry.key.pending);
+            let here = |number| entry.materials.contains_key(&number);
+            if wanted.any(|version| version.is_present() && !here(version.number)) {
                 return Err(format!("key material of {} is missing", entry.key.arn()));
             }
         }
@@ -341,6 +350,20 @@ impl Directory {
         due.map(|entry| (entry.key.scope.clone(), entry.key.id)).collect()
     }
 
+    /// Keys with imported material past its time.
+    #[must_use]
+    pub fn lapsed_keys(&self, now: DateTime<Utc>) -> Vec<(Scope, KeyId)> {
+        let memory = self.memory.read();
+        let live = memory.keys.values().filter(|entry| !entry.key.is_expired(now));
+        let lapsed = live.filter(|entry| entry.key.lapsed(now).next().is_some());
+        lapsed.map(|entry| (entry.key.scope.clone(), entry.key.id)).collect()
+    }
+
+    /// What tokens are sealed and imported material is named with.
+    pub(super) fn secret(&self) -> &SecretKey {
+        &self.secret
+    }
+
     /// One key, also when its waiting period is over.
     #[must_use]
     pub fn entry(&self, id: KeyId) -> Option<Arc<KeyEntry>> {
@@ -358,7 +381,15 @@ impl Directory {
 
 impl Memory {
     fn live(&self, id: KeyId, now: DateTime<Utc>) -> Option<Arc<KeyEntry>> {
-        self.keys.get(&id).filter(|entry| !entry.key.is_expired(now)).cloned()
+        let entry = self.keys.get(&id).filter(|entry| !entry.key.is_expired(now))?;
+        let usable = matches!(entry.key.state, KeyState::Enabled | KeyState::Disabled);
+        if !usable || !entry.key.has_lapsed(now) {
+            return Some(Arc::clone(entry));
+        }
+        // Imported material past its time is as good as gone, also before it is removed.
+        let key = Key { state: KeyState::PendingImport, ..entry.key.clone() };
+        let (revision, materials) = (entry.revision, entry.materials.clone());
+        Some(Arc::new(KeyEntry { key, revision, materials }))
     }
 
     fn apply_alias(&mut self, key: &[u8], revision: Revision, value: Option<&[u8]>) -> Option<()> {
@@ -422,30 +453,34 @@ impl Memory {
                     self.materials.remove(&id);
                 }
             }
-            return Some(());
+            return self.republish(id);
         };
         let material = Plaintext::from(bytes.to_vec());
         self.materials.entry(id).or_default().insert(version, material);
-        if let Some(entry) = self.keys.get(&id) {
-            let (key, revision) = (entry.key.clone(), entry.revision);
-            self.publish(key, revision)?;
-        }
-        Some(())
+        self.republish(id)
+    }
+
+    /// Publishes a key anew after its material changed.
+    fn republish(&mut self, id: KeyId) -> Option<()> {
+        let Some(entry) = self.keys.get(&id) else { return Some(()) };
+        let (key, revision) = (entry.key.clone(), entry.revision);
+        self.publish(key, revision)
     }
 
     /// None when material is not what the key's spec says.
     fn publish(&mut self, key: Key, revision: Revision) -> Option<()> {
-        let mut materials = self.keys.get(&key.id).map(|entry| entry.materials.clone());
-        let materials_of = materials.get_or_insert_default();
-        // Only an unbroken run from version 1: a gap would shift every later version. Material
-        // never changes, so what an earlier entry read is kept.
-        let known = self.materials.get(&key.id);
-        let from = u32::try_from(materials_of.len()).ok()?;
-        for version in (from..).filter_map(|version| version.checked_add(1)) {
-            let Some(bytes) = known.and_then(|known| known.get(&version)) else { break };
-            materials_of.push(Arc::new(Material::new(key.spec, key.usage, bytes.expose())?));
+        // What an earlier entry read of a row that is still there is kept: the material under one
+        // version never becomes another one.
+        let before = self.keys.get(&key.id);
+        let mut materials = BTreeMap::new();
+        for (version, bytes) in self.materials.get(&key.id).into_iter().flatten() {
+            let read = before.and_then(|before| before.materials.get(version)).cloned();
+            let read = match read {
+                Some(read) => read,
+                None => Arc::new(Material::new(key.spec, key.usage, bytes.expose())?),
+            };
+            materials.insert(*version, read);
         }
-        let materials = materials.unwrap_or_default();
         self.keys.insert(key.id, Arc::new(KeyEntry { key, revision, materials }));
         Some(())
     }

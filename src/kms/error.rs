@@ -10,6 +10,15 @@ pub enum Error {
     /// `DisabledException`
     #[error("{0} is disabled.")]
     Disabled(String),
+    /// `ExpiredImportTokenException`
+    #[error("The import token has expired.")]
+    ExpiredImportToken,
+    /// `IncorrectKeyMaterialException`
+    #[error("The key material in the request is not what was expected for this KMS key.")]
+    IncorrectKeyMaterial,
+    /// `InvalidImportTokenException`
+    #[error("The import token is not one of this KMS key.")]
+    InvalidImportToken,
     /// `IncorrectKeyException`
     #[error("The key ID in the request does not identify a CMK that can perform this operation.")]
     IncorrectKey,

@@ -33,8 +33,12 @@ pub struct Key {
     pub state: KeyState,
     /// When it is removed; set while the state is `PendingDeletion`.
     pub deletion_date: Option<DateTime<Utc>>,
-    /// From version 1, in order; never empty.
+    /// Where its material comes from.
+    pub origin: Origin,
+    /// From version 1, in order; empty only before the first import.
     pub versions: Vec<KeyVersion>,
+    /// Imported material that the next rotation makes current.
+    pub pending: Option<KeyVersion>,
     /// Automatic rotation, if it is on.
     pub rotation: Option<Rotation>,
     /// By name.
@@ -55,6 +59,61 @@ pub struct KeyVersion {
     /// What made it; the first version was made with the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotated: Option<RotationType>,
+    /// What is known of its import, if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// Where the material of a key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Origin {
+    /// It was drawn here.
+    #[default]
+    AwsKms,
+    /// It is imported.
+    External,
+}
+
+impl Origin {
+    /// As AWS spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsKms => "AWS_KMS",
+            Self::External => "EXTERNAL",
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is known of imported material.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// When it is removed; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<DateTime<Utc>>,
+    /// The importer's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether the material is here; it may have been removed or be past its time.
+    pub present: bool,
+}
+
+impl KeyVersion {
+    /// Whether the material is here.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.imported.as_ref().is_none_or(|imported| imported.present)
+    }
+
+    fn is_lapsed(&self, now: DateTime<Utc>) -> bool {
+        self.imported.as_ref().is_some_and(|imported| {
+            imported.present && imported.valid_to.is_some_and(|date| date <= now)
+        })
+    }
 }
 
 /// What made a version.
@@ -105,7 +164,11 @@ struct Stored {
     state: KeyState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deletion_date: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Origin::is_default")]
+    origin: Origin,
     versions: Vec<KeyVersion>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<KeyVersion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation: Option<Rotation>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -126,7 +189,8 @@ impl Key {
     /// The version that encrypts.
     ///
     /// # Errors
-    /// [`Error::Internal`] never in practice: a key has a version from its first day.
+    /// [`Error::Internal`] for a key that waits for its first import: its state was to be looked at
+    /// before.
     pub fn current(&self) -> Result<&KeyVersion, Error> {
         self.versions.last().ok_or(Error::Internal)
     }
@@ -144,6 +208,24 @@ impl Key {
     #[must_use]
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.deletion_date.is_some_and(|date| date <= now)
+    }
+
+    /// Whether the material of every version is here.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.versions.is_empty() && self.versions.iter().all(KeyVersion::is_present)
+    }
+
+    /// Whether a version cannot be used because its imported material is past its time.
+    #[must_use]
+    pub fn has_lapsed(&self, now: DateTime<Utc>) -> bool {
+        self.versions.iter().any(|version| version.is_lapsed(now))
+    }
+
+    /// Versions whose imported material is past its time and still here.
+    pub fn lapsed(&self, now: DateTime<Utc>) -> impl Iterator<Item = u32> {
+        let all = self.versions.iter().chain(&self.pending);
+        all.filter(move |version| version.is_lapsed(now)).map(|version| version.number)
     }
 
     /// Whether automatic rotation is on and its time has come. Only an enabled key is rotated
@@ -189,8 +271,14 @@ impl Key {
     /// # Errors
     /// As [`Self::current`].
     pub fn metadata(&self) -> Result<KeyMetadata, Error> {
-        let current = self.current()?;
+        let current = self.versions.last();
+        let imported: Vec<&Imported> =
+            self.versions.iter().filter_map(|version| version.imported.as_ref()).collect();
+        let expires = imported.iter().filter(|imported| imported.present);
         Ok(KeyMetadata {
+            origin: self.origin.as_str(),
+            valid_to: expires.filter_map(|imported| imported.valid_to).min(),
+            has_material: self.is_whole(),
             account: self.scope.account().to_owned(),
             key_id: self.id.to_string(),
             arn: self.arn(),
@@ -200,8 +288,10 @@ impl Key {
             key_usage: self.usage,
             key_state: self.state,
             deletion_date: self.deletion_date,
-            current_key_version: current.number,
-            current_key_material_id: current.material_id.clone(),
+            current_key_version: current.map_or(0, |current| current.number),
+            current_key_material_id: current
+                .map(|current| current.material_id.clone())
+                .unwrap_or_default(),
         })
     }
 
@@ -234,7 +324,9 @@ impl Key {
             description: self.description.clone(),
             state: self.state,
             deletion_date: self.deletion_date,
+            origin: self.origin,
             versions: self.versions.clone(),
+            pending: self.pending.clone(),
             rotation: self.rotation,
             tags: self.tags.clone(),
             policy: self.policy.clone(),
@@ -248,7 +340,8 @@ impl Key {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let numbered =
             stored.versions.iter().zip(1..).all(|(version, number)| version.number == number);
-        if stored.v != FORMAT || stored.versions.is_empty() || !numbered {
+        let empty = stored.versions.is_empty() && stored.origin == Origin::AwsKms;
+        if stored.v != FORMAT || empty || !numbered {
             return None;
         }
         let spec = stored.spec.map_or(Some(KeySpec::default()), |name| KeySpec::parse(&name))?;
@@ -265,7 +358,9 @@ impl Key {
             description: stored.description,
             state: stored.state,
             deletion_date: stored.deletion_date,
+            origin: stored.origin,
             versions: stored.versions,
+            pending: stored.pending,
             rotation: stored.rotation,
             tags: stored.tags,
             policy: stored.policy,
@@ -287,7 +382,8 @@ impl KeyVersion {
     ) -> Result<(Self, Value), Error> {
         let material = spec.generate()?;
         let place = digest::sha256(&[key.as_bytes(), &number.to_be_bytes()]);
-        let version = Self { number, created: now, material_id: hex::encode(place), rotated };
+        let version =
+            Self { number, created: now, material_id: hex::encode(place), rotated, imported: None };
         Ok((version, Value::from(material.expose().to_vec())))
     }
 }
@@ -401,6 +497,11 @@ mod tests {
             description: "häuser".to_owned(),
             state: KeyState::PendingDeletion,
             deletion_date: Some(now),
+            origin: Origin::External,
+            pending: Some(KeyVersion {
+                imported: Some(Imported { valid_to: Some(now), description: None, present: true }),
+                ..version.clone()
+            }),
             versions: vec![version],
             rotation: Some(Rotation { period_in_days: 90, next: now }),
             tags: BTreeMap::from([("a".to_owned(), String::new())]),

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
-use super::key::{Alias, Key, KeyVersion, key_row, material_row};
+use super::key::{Alias, Key, KeyVersion, Origin, key_row, material_row};
 use super::outputs::{
     CancelKeyDeletionOutput, KeyListEntry, KeyMetadata, Listed, ScheduleKeyDeletionOutput,
 };
@@ -32,7 +32,14 @@ pub fn create_key(
     let (spec, usage) = check_kind(request)?;
     let tags = tags::merged(&BTreeMap::new(), &request.tags)?;
     let id = KeyId::generate()?;
-    let (version, material) = KeyVersion::generate(id, spec, 1, call.now, None)?;
+    let origin = check_origin(request)?;
+    let (mut versions, mut changes) = (Vec::new(), Vec::new());
+    if origin == Origin::AwsKms {
+        let (version, material) = KeyVersion::generate(id, spec, 1, call.now, None)?;
+        versions.push(version);
+        let row = material_row(id, 1);
+        changes.push(Change { row, expected: Revision(0), value: Some(material) });
+    }
     let key = Key {
         scope: call.scope.clone(),
         id,
@@ -40,20 +47,22 @@ pub fn create_key(
         usage,
         created: call.now,
         description: request.description.clone().unwrap_or_default(),
-        state: KeyState::Enabled,
+        state: match origin {
+            Origin::AwsKms => KeyState::Enabled,
+            Origin::External => KeyState::PendingImport,
+        },
         deletion_date: None,
-        versions: vec![version],
+        origin,
+        versions,
+        pending: None,
         rotation: None,
         tags,
         policy: request.policy.clone(),
     };
-    let changes = vec![
-        Change { row: material_row(id, 1), expected: Revision(0), value: Some(material) },
-        Change { row: key_row(id), expected: Revision(0), value: Some(key.encode()?) },
-    ];
+    changes.push(Change { row: key_row(id), expected: Revision(0), value: Some(key.encode()?) });
     let mut done = Done::plain(key.metadata()?);
     done.touched.key = Some(key.arn());
-    done.touched.version = Some(1);
+    done.touched.version = key.versions.last().map(|version| version.number);
     Ok(done.changing(changes))
 }
 
@@ -176,7 +185,7 @@ pub fn cancel_key_deletion(
     let found = directory.find_key(call, &request.key_id)?;
     let output = CancelKeyDeletionOutput { key_id: found.entry.key.arn() };
     let done = update(found, Act::CancelDeletion, |key| {
-        key.state = KeyState::Disabled;
+        key.state = if key.is_whole() { KeyState::Disabled } else { KeyState::PendingImport };
         key.deletion_date = None;
     })?;
     Ok(with_output(done, output))
@@ -210,7 +219,8 @@ pub fn delete_key(
         return Err(missing());
     }
     let mut changes = vec![Change { row: key_row(id), expected: entry.revision, value: None }];
-    for version in &entry.key.versions {
+    let versions = entry.key.versions.iter().chain(&entry.key.pending);
+    for version in versions.filter(|version| version.is_present()) {
         let row = material_row(id, version.number);
         changes.push(Change { row, expected: Revision(1), value: None });
     }
@@ -246,6 +256,22 @@ pub(super) fn update(
 /// The same with an answer.
 pub(super) fn with_output<T>(done: Done<()>, output: T) -> Done<T> {
     Done { output, changes: done.changes, reads: done.reads, touched: done.touched }
+}
+
+/// Where material is to come from.
+fn check_origin(request: &CreateKey) -> Result<Origin, Error> {
+    let unsupported = |what: &str| Err(Error::Unsupported(what.to_owned()));
+    if request.custom_key_store_id.is_some() || request.xks_key_id.is_some() {
+        return unsupported("strongroom has no custom key stores");
+    }
+    if request.multi_region {
+        return unsupported("strongroom does not make multi-Region keys yet");
+    }
+    match request.origin.as_deref() {
+        None | Some("AWS_KMS") => Ok(Origin::AwsKms),
+        Some("EXTERNAL") => Ok(Origin::External),
+        Some(_) => unsupported("strongroom has no custom key stores"),
+    }
 }
 
 /// What is to be made.

@@ -1,5 +1,6 @@
 //! Key material in memory: ready to use, by version.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::key::{Key, key_row};
@@ -19,7 +20,7 @@ pub struct KeyEntry {
     pub key: Key,
     /// How often it was written.
     pub revision: Revision,
-    pub(super) materials: Vec<Arc<Material>>,
+    pub(super) materials: BTreeMap<u32, Arc<Material>>,
 }
 
 /// Key material, as spec and usage have it.
@@ -115,8 +116,7 @@ impl KeyEntry {
     }
 
     fn of_version(&self, version: u32) -> Option<&Material> {
-        let place = usize::try_from(version).ok()?.checked_sub(1)?;
-        self.materials.get(place).map(AsRef::as_ref)
+        self.materials.get(&version).map(AsRef::as_ref)
     }
 
     /// The change that writes `key` over this entry.

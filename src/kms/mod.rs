@@ -11,13 +11,13 @@
 //! | `state.rs` | key states, and the one table of what each allows |
 //! | `key.rs` | the key record and its versions |
 //! | `grant.rs` | one grant, and what it allows |
-//! | `blob.rs` | ciphertext blobs |
+//! | `blob.rs`, `import_token.rs` | ciphertext blobs, import tokens |
 //! | `material.rs` | key material in memory, ready to use |
 //! | `directory.rs` | keys, aliases and grants in memory |
 //! | `constraints.rs` | what the API's model forbids about a request |
 //! | `requests.rs`, `outputs.rs` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
-//! | `lifecycle.rs`, `rotation.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
+//! | `lifecycle.rs`, `rotation.rs`, `import.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
 //! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | operations with keys |
 //! | `error.rs` | refusals, in AWS's words |
 
@@ -38,6 +38,10 @@ mod grant;
 #[cfg(feature = "server")]
 mod grants;
 pub mod id;
+#[cfg(feature = "server")]
+mod import;
+#[cfg(feature = "server")]
+mod import_token;
 #[cfg(feature = "server")]
 mod key;
 #[cfg(feature = "server")]
@@ -82,7 +86,12 @@ pub use grants::{
 };
 pub use id::Scope;
 #[cfg(feature = "server")]
-pub use key::{Key, KeyVersion, Rotation, RotationType};
+pub use import::{
+    delete_expired_key_material, delete_imported_key_material, expired_key_material,
+    get_parameters_for_import, import_key_material,
+};
+#[cfg(feature = "server")]
+pub use key::{Key, KeyVersion, Origin, Rotation, RotationType};
 #[cfg(feature = "server")]
 pub use lifecycle::{
     cancel_key_deletion, create_key, delete_key, describe_key, disable_key, enable_key,

@@ -34,6 +34,12 @@ pub struct KeyMetadata {
     pub key_spec: KeySpec,
     /// What it is for.
     pub key_usage: KeyUsage,
+    /// `AWS_KMS` or `EXTERNAL`.
+    pub origin: &'static str,
+    /// Whether all its material is here; imported material may not be.
+    pub has_material: bool,
+    /// The first day on which imported material is removed.
+    pub valid_to: Option<DateTime<Utc>>,
     /// Where in its life the key is.
     pub key_state: KeyState,
     /// When it will be removed, while it waits for that.
@@ -105,6 +111,43 @@ pub struct RotationEntry {
     pub rotation_date: DateTime<Utc>,
     /// `AUTOMATIC` or `ON_DEMAND`; absent for the key's first material.
     pub rotation_type: Option<&'static str>,
+    /// Of imported material.
+    pub imported: Option<ImportedEntry>,
+    /// Whether the next rotation makes it current.
+    pub pending_rotation: bool,
+}
+
+/// What is known of imported material.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedEntry {
+    /// Whether the material is here.
+    pub present: bool,
+    /// When it is removed.
+    pub valid_to: Option<DateTime<Utc>>,
+    /// The importer's words.
+    pub description: Option<String>,
+}
+
+/// Answer of `GetParametersForImport`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParametersForImport {
+    /// The key's ARN.
+    pub key_id: String,
+    /// What `ImportKeyMaterial` takes.
+    pub import_token: Vec<u8>,
+    /// To wrap the material with: SubjectPublicKeyInfo DER.
+    pub public_key: Vec<u8>,
+    /// When the token expires.
+    pub parameters_valid_to: DateTime<Utc>,
+}
+
+/// Answer of `ImportKeyMaterial` and `DeleteImportedKeyMaterial`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportKeyMaterialOutput {
+    /// The key's ARN.
+    pub key_id: String,
+    /// 64 hex digits; empty when there was no material to remove.
+    pub key_material_id: String,
 }
 
 /// Answer of `GetKeyRotationStatus`.
@@ -346,6 +389,8 @@ pub struct DeriveSharedSecretOutput {
     pub shared_secret: Plaintext,
     /// `ECDH`
     pub key_agreement_algorithm: &'static str,
+    /// `AWS_KMS` or `EXTERNAL`.
+    pub key_origin: &'static str,
 }
 
 /// Answer of `Encapsulate`.

@@ -6,14 +6,17 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::constraints::Violations;
 use super::outputs::{
     AliasEntry, CancelKeyDeletionOutput, CreateGrantOutput, DataKeyPair, DecapsulateOutput,
     DecryptOutput, DeriveSharedSecretOutput, EncapsulateOutput, EncryptOutput,
     GenerateDataKeyOutput, GenerateMacOutput, GetKeyPolicyOutput, GetPublicKeyOutput,
-    GrantConstraints, GrantEntry, KeyLastUsage, KeyListEntry, KeyMetadata, KeyRotationStatus,
-    KeyVersionEntry, Listed, ReEncryptOutput, RotateKeyOnDemandOutput, RotationEntry,
-    ScheduleKeyDeletionOutput, SignOutput, Tag, VerifyMacOutput, VerifyOutput, WrappedDataKey,
+    GrantConstraints, GrantEntry, ImportKeyMaterialOutput, KeyLastUsage, KeyListEntry, KeyMetadata,
+    KeyRotationStatus, KeyVersionEntry, Listed, ParametersForImport, ReEncryptOutput,
+    RotateKeyOnDemandOutput, RotationEntry, ScheduleKeyDeletionOutput, SignOutput, Tag,
+    VerifyMacOutput, VerifyOutput, WrappedDataKey,
 };
 use crate::crypto::Plaintext;
 
@@ -101,6 +104,14 @@ requests! {
         policy: Option<String>,
         /// Whether the policy may lock its author out.
         bypass_policy_lockout_safety_check: bool,
+        /// `AWS_KMS` when absent, or `EXTERNAL`.
+        origin: Option<String>,
+        /// Refused: there are none.
+        custom_key_store_id: Option<String>,
+        /// Refused: there are none.
+        xks_key_id: Option<String>,
+        /// Refused: not made yet.
+        multi_region: bool,
     } => KeyMetadata;
 
     /// Decrypts a blob, whichever call made it.
@@ -122,6 +133,20 @@ requests! {
         /// `alias/…`
         alias_name: String,
     } => ();
+
+    /// Removes imported material whose time is over. Not a call of clients: the service's own.
+    DeleteExpiredKeyMaterial {
+        /// Key ARN.
+        key_id: String,
+    } => ();
+
+    /// Removes imported material.
+    DeleteImportedKeyMaterial {
+        /// Key id or ARN.
+        key_id: String,
+        /// The current one when absent.
+        key_material_id: Option<String>,
+    } => ImportKeyMaterialOutput;
 
     /// Removes a key whose waiting period is over. Not a call of clients: the service's own.
     DeleteKey {
@@ -284,6 +309,36 @@ requests! {
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => GenerateMacOutput;
+
+    /// What key material is wrapped with on its way in.
+    GetParametersForImport {
+        /// Key id or ARN.
+        key_id: String,
+        /// `RSAES_OAEP_SHA_256` and the like.
+        wrapping_algorithm: String,
+        /// `RSA_2048` to `RSA_4096`.
+        wrapping_key_spec: String,
+    } => ParametersForImport;
+
+    /// Takes key material in.
+    ImportKeyMaterial {
+        /// Key id or ARN.
+        key_id: String,
+        /// From `GetParametersForImport`.
+        import_token: Vec<u8>,
+        /// Wrapped as was agreed.
+        encrypted_key_material: Vec<u8>,
+        /// When it is removed.
+        valid_to: Option<DateTime<Utc>>,
+        /// `KEY_MATERIAL_EXPIRES` when absent.
+        expiration_model: Option<String>,
+        /// Whether the key had it before.
+        import_type: Option<String>,
+        /// Up to 256 characters.
+        key_material_description: Option<String>,
+        /// Insists on material.
+        key_material_id: Option<String>,
+    } => ImportKeyMaterialOutput;
 
     /// The last time that a key was used.
     GetKeyLastUsage {

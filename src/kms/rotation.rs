@@ -7,10 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
-use super::key::{Key, KeyVersion, Rotation, RotationType, material_row};
+use super::key::{Key, KeyVersion, Origin, Rotation, RotationType, material_row};
 use super::lifecycle::{update, with_output};
 use super::outputs::{
-    KeyRotationStatus, KeyVersionEntry, Listed, RotateKeyOnDemandOutput, RotationEntry,
+    ImportedEntry, KeyRotationStatus, KeyVersionEntry, Listed, RotateKeyOnDemandOutput,
+    RotationEntry,
 };
 use super::page::Page;
 use super::requests::{
@@ -85,6 +86,12 @@ pub fn enable_key_rotation(
     let next = call.now + TimeDelta::days(i64::from(period_in_days));
     let found = directory.find_key(call, &request.key_id)?;
     check_rotates(&found.entry.key)?;
+    if found.entry.key.origin == Origin::External {
+        let arn = found.entry.key.arn();
+        return Err(Error::Unsupported(format!(
+            "{arn} origin is EXTERNAL which is not valid for this operation."
+        )));
+    }
     update(found, Act::Rotate, |key| key.rotation = Some(Rotation { period_in_days, next }))
 }
 
@@ -138,18 +145,26 @@ pub fn list_key_rotations(
     let arn = key.arn();
     let page = Page::new(call.scope, &[kind, &arn], request.limit, (100, 1000), marker)?;
     let after = after(&page)?;
-    let current = key.current()?.number;
+    let current = key.versions.last().map(|version| version.number);
+    let waiting = key.pending.as_ref().map(|version| version.number);
     let shown =
         |version: &&KeyVersion| version.number > after && (all || version.rotated.is_some());
     let entry = |version: &KeyVersion| RotationEntry {
         key_id: arn.clone(),
         key_version: version.number,
         key_material_id: version.material_id.clone(),
-        current: version.number == current,
+        current: Some(version.number) == current,
+        pending_rotation: Some(version.number) == waiting,
+        imported: version.imported.as_ref().map(|imported| ImportedEntry {
+            present: imported.present,
+            valid_to: imported.valid_to,
+            description: imported.description.clone(),
+        }),
         rotation_date: version.created,
         rotation_type: version.rotated.map(RotationType::as_str),
     };
-    let entries = key.versions.iter().filter(shown).take(page.limit + 1).map(entry).collect();
+    let versions = key.versions.iter().chain(&key.pending);
+    let entries = versions.filter(shown).take(page.limit + 1).map(entry).collect();
     let listed = page.cut(entries, |entry| entry.key_version.to_string());
     Ok(Done::of(found, None, listed))
 }
@@ -182,6 +197,13 @@ fn add_version(
     kind: RotationType,
 ) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
     let (id, key_id) = (found.entry.key.id, found.entry.key.arn());
+    if let Some(pending) = found.entry.key.pending.clone() {
+        return promote(found, pending, now);
+    }
+    if found.entry.key.origin == Origin::External {
+        let state = "without key material to rotate to: import it as NEW_KEY_MATERIAL first";
+        return Err(Error::InvalidState { arn: key_id, state });
+    }
     let key_version = found.entry.key.current()?.number + 1;
     let spec = found.entry.key.spec;
     let (version, value) = KeyVersion::generate(id, spec, key_version, now, Some(kind))?;
@@ -190,6 +212,23 @@ fn add_version(
     let mut done = update(found, Act::Rotate, |key| rotate(key, version, now, kind))?;
     // Material first, so that no reader meets a version without it.
     done.changes.insert(0, material);
+    done.touched.version = Some(key_version);
+    Ok(with_output(done, RotateKeyOnDemandOutput { key_id, key_version }))
+}
+
+/// Makes imported material that waited current.
+fn promote(
+    found: Found,
+    mut version: KeyVersion,
+    now: DateTime<Utc>,
+) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
+    let (key_id, key_version) = (found.entry.key.arn(), version.number);
+    version.created = now;
+    version.rotated = Some(RotationType::OnDemand);
+    let mut done = update(found, Act::Rotate, |key| {
+        key.pending = None;
+        rotate(key, version, now, RotationType::OnDemand);
+    })?;
     done.touched.version = Some(key_version);
     Ok(with_output(done, RotateKeyOnDemandOutput { key_id, key_version }))
 }

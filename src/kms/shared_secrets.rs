@@ -29,7 +29,9 @@ pub fn derive_shared_secret(
         Error::Validation(format!("The public key is not a DER-encoded {spec} public key."))
     })?;
     let key_id = key.arn();
-    let output = DeriveSharedSecretOutput { key_id, shared_secret, key_agreement_algorithm };
+    let key_origin = key.origin.as_str();
+    let output =
+        DeriveSharedSecretOutput { key_id, shared_secret, key_agreement_algorithm, key_origin };
     Ok(Done::of(found, Some(1), output))
 }
 

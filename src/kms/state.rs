@@ -14,6 +14,8 @@ pub enum KeyState {
     Disabled,
     /// Waiting to be removed.
     PendingDeletion,
+    /// Waiting for its material.
+    PendingImport,
 }
 
 /// What is about to be done to a key, as far as its state matters.
@@ -27,6 +29,8 @@ pub enum Act {
     Disable,
     /// `EnableKey`
     Enable,
+    /// Taking material in, or removing what was.
+    Import,
     /// Reading: `DescribeKey`, lists.
     Read,
     /// `RotateKeyOnDemand`
@@ -45,6 +49,7 @@ impl KeyState {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingDeletion => "PendingDeletion",
+            Self::PendingImport => "PendingImport",
         }
     }
 
@@ -58,13 +63,17 @@ impl KeyState {
             (_, Act::Read)
             | (
                 Self::Enabled,
-                Act::Describe | Act::Disable | Act::Enable | Act::Rotate | Act::Use,
+                Act::Describe | Act::Disable | Act::Enable | Act::Import | Act::Rotate | Act::Use,
             )
-            | (Self::Disabled, Act::Describe | Act::Disable | Act::Enable)
-            | (Self::Enabled | Self::Disabled, Act::ScheduleDeletion)
+            | (Self::Disabled, Act::Describe | Act::Disable | Act::Enable | Act::Import)
+            | (Self::PendingImport, Act::Describe | Act::Import)
+            | (Self::Enabled | Self::Disabled | Self::PendingImport, Act::ScheduleDeletion)
             | (Self::PendingDeletion, Act::CancelDeletion) => Ok(()),
             (Self::Disabled, Act::Rotate | Act::Use) => Err(Error::Disabled(arn.to_owned())),
-            (Self::Enabled | Self::Disabled, Act::CancelDeletion) => {
+            (Self::PendingImport, Act::Disable | Act::Enable | Act::Rotate | Act::Use) => {
+                Err(Error::InvalidState { arn: arn.to_owned(), state: "pending import" })
+            }
+            (Self::Enabled | Self::Disabled | Self::PendingImport, Act::CancelDeletion) => {
                 Err(Error::InvalidState { arn: arn.to_owned(), state: "not pending deletion" })
             }
             (
@@ -72,6 +81,7 @@ impl KeyState {
                 Act::Describe
                 | Act::Disable
                 | Act::Enable
+                | Act::Import
                 | Act::Rotate
                 | Act::ScheduleDeletion
                 | Act::Use,
@@ -84,11 +94,12 @@ impl KeyState {
 mod tests {
     use super::*;
 
-    const ACTS: [Act; 8] = [
+    const ACTS: [Act; 9] = [
         Act::CancelDeletion,
         Act::Describe,
         Act::Disable,
         Act::Enable,
+        Act::Import,
         Act::Read,
         Act::Rotate,
         Act::ScheduleDeletion,
@@ -100,9 +111,10 @@ mod tests {
     #[test]
     fn the_table_is_that_of_the_developer_guide() {
         let rows = [
-            (KeyState::Enabled, "syyyyyyy"),
-            (KeyState::Disabled, "syyyydyd"),
-            (KeyState::PendingDeletion, "ysssysss"),
+            (KeyState::Enabled, "syyyyyyyy"),
+            (KeyState::Disabled, "syyyyydyd"),
+            (KeyState::PendingDeletion, "yssssysss"),
+            (KeyState::PendingImport, "syssyysys"),
         ];
         for (state, row) in rows {
             for (act, expected) in ACTS.into_iter().zip(row.chars()) {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::crypto::Plaintext;
+use crate::crypto::{Plaintext, SecretKey};
 use crate::store::{Applied, Revision, RowId};
 
 /// A directory, a clock, and the commit in its simplest form.
@@ -20,7 +20,7 @@ struct Room {
 impl Room {
     fn new() -> Self {
         Self {
-            directory: Directory::default(),
+            directory: Directory::new(SecretKey::from_bytes([9; 32])),
             scope: Scope::new("111122223333", "us-east-1").unwrap(),
             now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
             rows: HashMap::new(),
@@ -83,7 +83,7 @@ impl Room {
 
     /// What start-up would rebuild from the rows.
     fn restarted(&self) -> Directory {
-        let directory = Directory::default();
+        let directory = Directory::new(SecretKey::from_bytes([9; 32]));
         let mut rows: Vec<_> = self.rows.iter().collect();
         rows.sort_by_key(|(row, _)| row.state_key());
         for (row, (revision, value)) in rows {
@@ -427,4 +427,65 @@ proptest! {
 fn key_id_of(room: &Room) -> String {
     let call = Call { scope: &room.scope, now: room.now };
     room.directory.keys(&call, None, 1)[0].to_string()
+}
+
+/// Imports 32 bytes into a new key, for 30 days.
+fn imported(room: &mut Room) -> String {
+    let origin = Some("EXTERNAL".to_owned());
+    let made = room.run(create_key, &CreateKey { origin, ..Default::default() }).unwrap();
+    assert_eq!(made.key_state, KeyState::PendingImport);
+    import(room, &made.key_id).unwrap();
+    made.key_id
+}
+
+fn import(room: &mut Room, key_id: &str) -> Result<(), Error> {
+    use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
+    let ask = GetParametersForImport {
+        key_id: key_id.to_owned(),
+        wrapping_algorithm: "RSAES_OAEP_SHA_256".to_owned(),
+        wrapping_key_spec: "RSA_2048".to_owned(),
+    };
+    let found = room.run(get_parameters_for_import, &ask).unwrap();
+    let public = PublicEncryptingKey::from_der(&found.public_key).unwrap();
+    let public = OaepPublicEncryptingKey::new(public).unwrap();
+    let mut sealed = vec![0; public.ciphertext_size()];
+    public.encrypt(&OAEP_SHA256_MGF1SHA256, &[7; 32], &mut sealed, None).unwrap();
+    let request = ImportKeyMaterial {
+        key_id: key_id.to_owned(),
+        import_token: found.import_token,
+        encrypted_key_material: sealed,
+        valid_to: Some(room.now + TimeDelta::days(30)),
+        ..Default::default()
+    };
+    room.run(import_key_material, &request).map(|_| ())
+}
+
+#[test]
+fn imported_material_is_gone_when_its_time_is_over_and_may_come_back() {
+    let mut room = Room::new();
+    let key_id = imported(&mut room);
+    let blob = room.wrap(&key_id);
+    room.now += TimeDelta::days(30);
+    assert!(matches!(room.unwrap(&blob), Err(Error::InvalidState { .. })));
+    assert_eq!(expired_key_material(&room.directory, room.now).len(), 1);
+    let arn = expired_key_material(&room.directory, room.now).remove(0).1;
+    let remove = DeleteExpiredKeyMaterial { key_id: arn };
+    room.run(delete_expired_key_material, &remove).unwrap();
+    assert!(matches!(room.run(delete_expired_key_material, &remove), Err(Error::NotFound(_))));
+    room.directory = room.restarted();
+    assert!(matches!(room.unwrap(&blob), Err(Error::InvalidState { .. })));
+    import(&mut room, &key_id).unwrap();
+    room.directory = room.restarted();
+    assert!(room.unwrap(&blob).is_ok());
+}
+
+#[test]
+fn material_that_comes_back_before_it_is_swept_is_there_again() {
+    let mut room = Room::new();
+    let key_id = imported(&mut room);
+    let blob = room.wrap(&key_id);
+    room.now += TimeDelta::days(31);
+    import(&mut room, &key_id).unwrap();
+    assert!(room.unwrap(&blob).is_ok());
+    assert!(expired_key_material(&room.directory, room.now).is_empty());
 }

@@ -90,6 +90,15 @@ impl Error {
             }
             Self::Kms(K::AlreadyExists(_)) => ("AlreadyExistsException", 400, Code::AlreadyExists),
             Self::Kms(K::Disabled(_)) => ("DisabledException", 400, Code::FailedPrecondition),
+            Self::Kms(K::ExpiredImportToken) => {
+                ("ExpiredImportTokenException", 400, Code::FailedPrecondition)
+            }
+            Self::Kms(K::IncorrectKeyMaterial) => {
+                ("IncorrectKeyMaterialException", 400, Code::InvalidArgument)
+            }
+            Self::Kms(K::InvalidImportToken) => {
+                ("InvalidImportTokenException", 400, Code::InvalidArgument)
+            }
             Self::Kms(K::IncorrectKey) => ("IncorrectKeyException", 400, Code::InvalidArgument),
             Self::Kms(K::InvalidAliasName(_)) => {
                 ("InvalidAliasNameException", 400, Code::InvalidArgument)

@@ -66,7 +66,8 @@ impl Service {
         let directory = DataDirectory::open(&path, given, durability)?;
         let anchor = directory.anchor()?;
         let log = open_log(&directory, &anchor)?;
-        let rooms = Arc::new(Rooms { keys: Directory::default(), log });
+        let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
+        let rooms = Arc::new(Rooms { keys: Directory::new(secret), log });
         let revisions = replay(&directory, &rooms)?;
         let (grown, size) = watch::channel(rooms.log.head().size);
         let journal = Journal { rooms: Arc::clone(&rooms), grown };

@@ -141,7 +141,7 @@ register! {
     CreateKey => kms::create_key, writes heavy,
         on [account "kms:CreateKey"],
         records [
-            description, key_usage, key_spec, tags, policy, bypass_policy_lockout_safety_check
+            description, key_usage, key_spec, origin, multi_region, tags, policy, bypass_policy_lockout_safety_check
         ]
         checks access::new_key_policy;
     Decrypt => kms::decrypt, reads,
@@ -151,6 +151,10 @@ register! {
         on [key "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
     DeleteAlias => kms::delete_alias, writes,
         on [alias "kms:DeleteAlias", alias_name], records [alias_name];
+    DeleteExpiredKeyMaterial => kms::delete_expired_key_material, writes,
+        on [account "kms:DeleteExpiredKeyMaterial"], records [key_id];
+    DeleteImportedKeyMaterial => kms::delete_imported_key_material, writes,
+        on [key "kms:DeleteImportedKeyMaterial", key_id], records [key_id, key_material_id];
     DeleteKey => kms::delete_key, writes,
         on [account "kms:DeleteKey"], records [key_id];
     DeriveSharedSecret => kms::derive_shared_secret, reads,
@@ -191,10 +195,19 @@ register! {
         on [account "kms:GenerateRandom"], records [number_of_bytes];
     GetKeyPolicy => kms::get_key_policy, reads,
         on [key "kms:GetKeyPolicy", key_id], records [key_id, policy_name];
+    GetParametersForImport => kms::get_parameters_for_import, reads heavy,
+        on [key "kms:GetParametersForImport", key_id],
+        records [key_id, wrapping_algorithm, wrapping_key_spec];
     GetPublicKey => kms::get_public_key, reads,
         on [key "kms:GetPublicKey", key_id], records [key_id];
     GetKeyRotationStatus => kms::get_key_rotation_status, reads,
         on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
+    ImportKeyMaterial => kms::import_key_material, writes heavy,
+        on [key "kms:ImportKeyMaterial", key_id],
+        records [
+            key_id, valid_to, expiration_model, import_type, key_material_description,
+            key_material_id
+        ];
     ListAliases => kms::list_aliases, reads,
         on [account "kms:ListAliases"], records [key_id, limit, marker];
     ListGrants => kms::list_grants, reads,
@@ -364,6 +377,9 @@ mod tests {
             }
         }
         let own: Vec<_> = names.symmetric_difference(&reachable).copied().collect();
-        assert_eq!(own, ["DeleteKey", "GetCallerIdentity", "RotateKey"]);
+        assert_eq!(
+            own,
+            ["DeleteExpiredKeyMaterial", "DeleteKey", "GetCallerIdentity", "RotateKey"]
+        );
     }
 }

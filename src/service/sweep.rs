@@ -1,5 +1,5 @@
-//! What the service does when its time has come: removing keys whose waiting period is over, and
-//! automatic rotation. Its own calls, recorded as every other.
+//! What the service does when its time has come: removing keys and imported material, and automatic
+//! rotation. Its own calls, recorded as every other.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::kms;
 const EVERY: Duration = Duration::from_secs(60);
 
 impl Service {
-    /// Rotates every key whose rotation is due, and removes every key whose waiting period is over;
-    /// returns how many keys were changed.
+    /// Rotates every key whose rotation is due, removes imported material past its time, and every key
+    /// whose waiting period is over; returns how many keys were changed.
     ///
     /// Until it runs a key to be removed already answers as if it did not exist.
     pub async fn sweep(self: &Arc<Self>) -> usize {
@@ -24,6 +24,13 @@ impl Service {
             match self.call(caller, kms::RotateKey { key_id }).await.result {
                 Ok(_) => changed += 1,
                 Err(error) => tracing::warn!(%error, "a key could not be rotated"),
+            }
+        }
+        for (scope, key_id) in kms::expired_key_material(&self.rooms().keys, now) {
+            let caller = Caller::service(scope.account(), scope.region());
+            match self.call(caller, kms::DeleteExpiredKeyMaterial { key_id }).await.result {
+                Ok(()) => changed += 1,
+                Err(error) => tracing::warn!(%error, "expired key material could not be removed"),
             }
         }
         let expired = kms::expired_keys(&self.rooms().keys, now);

@@ -65,7 +65,7 @@ pub(super) fn derived(done: kms::DeriveSharedSecretOutput) -> Value {
         "KeyId": done.key_id,
         "SharedSecret": STANDARD.encode(done.shared_secret.expose()),
         "KeyAgreementAlgorithm": done.key_agreement_algorithm,
-        "KeyOrigin": "AWS_KMS",
+        "KeyOrigin": done.key_origin,
     })
 }
 

@@ -34,6 +34,10 @@ pub(super) fn create_key(asked: &mut Members) -> Read<kms::CreateKey> {
         tags: asked.tags()?,
         policy: asked.text("Policy")?,
         bypass_policy_lockout_safety_check: asked.flag("BypassPolicyLockoutSafetyCheck")?,
+        origin: asked.text("Origin")?,
+        custom_key_store_id: asked.text("CustomKeyStoreId")?,
+        xks_key_id: asked.text("XksKeyId")?,
+        multi_region: asked.flag("MultiRegion")?,
     })
 }
 
@@ -56,7 +60,7 @@ pub(super) fn described(key: kms::KeyMetadata) -> Value {
         "Description": key.description,
         "KeyUsage": key.key_usage.as_str(),
         "KeyState": key.key_state.as_str(),
-        "Origin": "AWS_KMS",
+        "Origin": key.origin,
         "KeyManager": "CUSTOMER",
         "CustomerMasterKeySpec": key.key_spec.as_str(),
         "KeySpec": key.key_spec.as_str(),
@@ -67,7 +71,16 @@ pub(super) fn described(key: kms::KeyMetadata) -> Value {
         if let Some(date) = key.deletion_date {
             add("DeletionDate", seconds(date));
         }
-        if key.key_spec == kms::KeySpec::SymmetricDefault {
+        if key.origin == "EXTERNAL" && key.has_material {
+            let expires = key.valid_to.is_some();
+            let model =
+                if expires { "KEY_MATERIAL_EXPIRES" } else { "KEY_MATERIAL_DOES_NOT_EXPIRE" };
+            add("ExpirationModel", model.into());
+            if let Some(date) = key.valid_to {
+                add("ValidTo", seconds(date));
+            }
+        }
+        if key.key_spec == kms::KeySpec::SymmetricDefault && key.current_key_version > 0 {
             add("CurrentKeyMaterialId", key.current_key_material_id.into());
         }
         add(algorithms(key.key_usage), json!(key.key_spec.algorithms(key.key_usage)));
@@ -118,15 +131,35 @@ pub(super) fn list_key_rotations(asked: &mut Members) -> Read<kms::ListKeyRotati
 
 pub(super) fn rotations(found: kms::Listed<kms::RotationEntry>) -> Value {
     page("Rotations", found, |entry| {
-        let state = if entry.current { "CURRENT" } else { "NON_CURRENT" };
+        let state = match (entry.current, entry.pending_rotation) {
+            (true, _) => "CURRENT",
+            (false, true) => "PENDING_ROTATION",
+            (false, false) => "NON_CURRENT",
+        };
         let mut rotation = json!({
             "KeyId": entry.key_id,
             "KeyMaterialId": entry.key_material_id,
             "KeyMaterialState": state,
         });
-        if let (Some(kind), Some(members)) = (entry.rotation_type, rotation.as_object_mut()) {
-            members.insert("RotationType".to_owned(), kind.into());
-            members.insert("RotationDate".to_owned(), seconds(entry.rotation_date));
+        let Some(members) = rotation.as_object_mut() else { return rotation };
+        let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        if let Some(kind) = entry.rotation_type {
+            add("RotationType", kind.into());
+            add("RotationDate", seconds(entry.rotation_date));
+        }
+        if let Some(imported) = entry.imported {
+            let here = if imported.present { "IMPORTED" } else { "PENDING_IMPORT" };
+            add("ImportState", here.into());
+            let expires = imported.valid_to.is_some();
+            let model =
+                if expires { "KEY_MATERIAL_EXPIRES" } else { "KEY_MATERIAL_DOES_NOT_EXPIRE" };
+            add("ExpirationModel", model.into());
+            if let Some(date) = imported.valid_to {
+                add("ValidTo", seconds(date));
+            }
+            if let Some(text) = imported.description {
+                add("KeyMaterialDescription", text.into());
+            }
         }
         rotation
     })
@@ -186,6 +219,48 @@ pub(super) fn last_usage(found: kms::KeyLastUsage) -> Value {
         "TrackingStartDate": seconds(found.creation_date),
         "KeyCreationDate": seconds(found.creation_date),
     })
+}
+
+pub(super) fn delete_imported_key_material(
+    asked: &mut Members,
+) -> Read<kms::DeleteImportedKeyMaterial> {
+    let key_id = asked.required("KeyId")?;
+    Ok(kms::DeleteImportedKeyMaterial { key_id, key_material_id: asked.text("KeyMaterialId")? })
+}
+
+pub(super) fn get_parameters_for_import(asked: &mut Members) -> Read<kms::GetParametersForImport> {
+    Ok(kms::GetParametersForImport {
+        key_id: asked.required("KeyId")?,
+        wrapping_algorithm: asked.required("WrappingAlgorithm")?,
+        wrapping_key_spec: asked.required("WrappingKeySpec")?,
+    })
+}
+
+pub(super) fn parameters(found: kms::ParametersForImport) -> Value {
+    json!({
+        "KeyId": found.key_id,
+        "ImportToken": STANDARD.encode(found.import_token),
+        "PublicKey": STANDARD.encode(found.public_key),
+        "ParametersValidTo": seconds(found.parameters_valid_to),
+    })
+}
+
+pub(super) fn import_key_material(asked: &mut Members) -> Read<kms::ImportKeyMaterial> {
+    Ok(kms::ImportKeyMaterial {
+        key_id: asked.required("KeyId")?,
+        import_token: asked.blob("ImportToken")?.unwrap_or_default(),
+        encrypted_key_material: asked.blob("EncryptedKeyMaterial")?.unwrap_or_default(),
+        valid_to: asked.time("ValidTo")?,
+        expiration_model: asked.text("ExpirationModel")?,
+        import_type: asked.text("ImportType")?,
+        key_material_description: asked.text("KeyMaterialDescription")?,
+        key_material_id: asked.text("KeyMaterialId")?,
+    })
+}
+
+pub(super) fn imported(done: kms::ImportKeyMaterialOutput) -> Value {
+    let material = Some(done.key_material_id).filter(|id| !id.is_empty());
+    json!({ "KeyId": done.key_id, "KeyMaterialId": material })
 }
 
 pub(super) fn list_aliases(asked: &mut Members) -> Read<kms::ListAliases> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
@@ -65,6 +66,16 @@ impl Members {
         let Some(value) = self.take(name) else { return Ok(None) };
         let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
         number.map(Some).ok_or_else(|| unexpected(name, "an integer", &value))
+    }
+
+    /// Seconds since the epoch, perhaps with a fraction.
+    pub(super) fn time(&mut self, name: &str) -> Result<Option<DateTime<Utc>>, Error> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let wrong = || unexpected(name, "seconds since the epoch", &value);
+        // Whole milliseconds: what a double holds of any date that there is.
+        let text = value.as_f64().map(|seconds| format!("{:.0}", seconds * 1000.0));
+        let milliseconds = text.and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
+        DateTime::from_timestamp_millis(milliseconds).map(Some).ok_or_else(wrong)
     }
 
     /// Yes or no; no when absent.

@@ -113,6 +113,7 @@ translations! {
         "CreateAlias" => create_alias, nothing;
         "CreateKey" => create_key, described;
         "DeleteAlias" => delete_alias, nothing;
+        "DeleteImportedKeyMaterial" => delete_imported_key_material, imported;
         "DescribeKey" => describe_key, described;
         "DisableKey" => disable_key, nothing;
         "DisableKeyRotation" => disable_key_rotation, nothing;
@@ -120,7 +121,9 @@ translations! {
         "EnableKeyRotation" => enable_key_rotation, nothing;
         "GetKeyLastUsage" => get_key_last_usage, last_usage;
         "GetKeyRotationStatus" => get_key_rotation_status, rotation_status;
+        "GetParametersForImport" => get_parameters_for_import, parameters;
         "GetPublicKey" => get_public_key, public_key;
+        "ImportKeyMaterial" => import_key_material, imported;
         "ListAliases" => list_aliases, aliases;
         "ListKeyRotations" => list_key_rotations, rotations;
         "ListKeys" => list_keys, listed;
@@ -185,6 +188,7 @@ mod tests {
     #[test]
     fn every_operation_of_kms_that_aws_has_is_translated() {
         let ours = [
+            "DeleteExpiredKeyMaterial",
             "DeleteKey",
             "DescribeKeyVersions",
             "RewrapDataKey",

@@ -42,6 +42,8 @@ impl Keys for Door {
                     tags: tags(asked.tags),
                     policy: given(asked.policy),
                     bypass_policy_lockout_safety_check: asked.bypass_policy_lockout_safety_check,
+                    origin: given(asked.origin),
+                    ..kms::CreateKey::default()
                 },
             )
             .await;
@@ -201,6 +203,69 @@ impl Keys for Door {
             key_spec: found.key_spec.as_str().to_owned(),
             key_usage: found.key_usage.as_str().to_owned(),
             algorithms: names(found.key_spec.algorithms(found.key_usage)),
+        })
+    }
+
+    async fn get_parameters_for_import(
+        &self,
+        request: Request<v1::GetParametersForImportRequest>,
+    ) -> Result<Response<v1::GetParametersForImportResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let request = kms::GetParametersForImport {
+            key_id: asked.key_id,
+            wrapping_algorithm: asked.wrapping_algorithm,
+            wrapping_key_spec: asked.wrapping_key_spec,
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |found| v1::GetParametersForImportResponse {
+            key_id: found.key_id,
+            import_token: found.import_token,
+            public_key: found.public_key,
+            parameters_valid_to: Some(timestamp(found.parameters_valid_to)),
+        })
+    }
+
+    async fn import_key_material(
+        &self,
+        request: Request<v1::ImportKeyMaterialRequest>,
+    ) -> Result<Response<v1::ImportKeyMaterialResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let valid_to = asked.valid_to.and_then(|time| {
+            chrono::DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)
+        });
+        let request = kms::ImportKeyMaterial {
+            key_id: asked.key_id,
+            import_token: asked.import_token,
+            encrypted_key_material: asked.encrypted_key_material,
+            valid_to,
+            expiration_model: given(asked.expiration_model),
+            import_type: given(asked.import_type),
+            key_material_description: given(asked.key_material_description),
+            key_material_id: given(asked.key_material_id),
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |done| v1::ImportKeyMaterialResponse {
+            key_id: done.key_id,
+            key_material_id: done.key_material_id,
+        })
+    }
+
+    async fn delete_imported_key_material(
+        &self,
+        request: Request<v1::DeleteImportedKeyMaterialRequest>,
+    ) -> Result<Response<v1::DeleteImportedKeyMaterialResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let request = kms::DeleteImportedKeyMaterial {
+            key_id: asked.key_id,
+            key_material_id: given(asked.key_material_id),
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |done| v1::DeleteImportedKeyMaterialResponse {
+            key_id: done.key_id,
+            key_material_id: done.key_material_id,
         })
     }
 
@@ -438,7 +503,7 @@ fn metadata(key: kms::KeyMetadata) -> v1::KeyMetadata {
         key_usage: key.key_usage.as_str().to_owned(),
         key_state: key.key_state.as_str().to_owned(),
         deletion_date: key.deletion_date.map(timestamp),
-        origin: "AWS_KMS".to_owned(),
+        origin: key.origin.to_owned(),
         key_manager: "CUSTOMER".to_owned(),
         key_spec: key.key_spec.as_str().to_owned(),
         algorithms: names(key.key_spec.algorithms(key.key_usage)),
