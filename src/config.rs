@@ -17,6 +17,10 @@ pub(crate) struct File {
     pub(crate) data_dir: Option<PathBuf>,
     /// Where the root key is, if not in the data directory.
     pub(crate) root_key_file: Option<PathBuf>,
+    /// A certificate and its issuers, PEM.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Why settings cannot be used.

@@ -51,8 +51,10 @@ use tower::service_fn;
 
 use crate::clock::Clock;
 use crate::service::{self, Caller, Operation, Options, Service};
-use crate::transport::listener::{self, Peer};
+use crate::transport::listener::{self, Peer, Version};
 use crate::transport::router;
+use crate::transport::tls;
+pub use crate::transport::tls::{Given, Tls};
 
 /// A strongroom in this process.
 #[derive(Debug)]
@@ -79,6 +81,9 @@ pub enum Error {
     /// The service refused to open or close.
     #[error(transparent)]
     Service(#[from] service::Error),
+    /// No certificate can be served.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// The address cannot be listened on.
     #[error("listening on {address} failed")]
     Listen {
@@ -165,7 +170,8 @@ impl Strongroom {
             let router = router.clone();
             tokio::spawn(async move {
                 let graceful = GracefulShutdown::new(); // dropping it would end the connection
-                listener::connection(server, router, peer, &graceful).await;
+                let watcher = graceful.watcher();
+                listener::connection(server, Version::Http2, router, peer, watcher).await;
             });
             async move { Ok::<_, std::io::Error>(TokioIo::new(client)) }
         });
@@ -184,17 +190,34 @@ impl Strongroom {
         let shutdown = async move {
             let _ = stopped.await; // a dropped handle stops as well
         };
-        let served = self.serve_until(listener, shutdown)?;
+        let served = self.serve_until(listener, None, shutdown)?;
         Ok(Serving { address, stop, task: tokio::spawn(served) })
     }
 
-    /// Serves a listener of one's own until `shutdown` resolves, then drains.
+    /// A certificate to serve: the one that is given, or one of our own, kept beside the data.
+    ///
+    /// # Errors
+    /// [`Error::Tls`]
+    pub fn tls(&self, given: Option<&Given>, address: SocketAddr) -> Result<Tls, Error> {
+        Ok(match given {
+            Some(given) => Tls::given(given)?,
+            None => {
+                // The clients' time, not the service's, which may be moved.
+                let now = Clock::default().now();
+                Tls::own(&self.service.folder().join("tls"), address.ip(), now)?
+            }
+        })
+    }
+
+    /// Serves a listener of one's own until `shutdown` resolves, then drains. With `tls`, the port
+    /// speaks TLS to those who begin so, and plain to all others.
     ///
     /// # Errors
     /// [`Error::Reflection`]
     pub fn serve_until(
         &self,
         listener: TcpListener,
+        tls: Option<Tls>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
         let router: Router = router(&self.service)?;
@@ -206,7 +229,7 @@ impl Strongroom {
                 service.begin_shutdown();
             }
         };
-        Ok(listener::serve(listener, router, shutdown))
+        Ok(listener::serve(listener, router, tls, shutdown))
     }
 
     /// Finishes what is queued; a store in a data directory is left with the mark of a clean

@@ -84,6 +84,11 @@ pub(super) fn say(text: &str) -> Result<(), Error> {
     }
 }
 
+/// Writes one line to standard error: for people, not for scripts.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}"); // nobody reads it: nothing is lost
+}
+
 /// RFC 3339, or null.
 pub(super) fn time(stamp: Option<&Timestamp>) -> Value {
     let nanos = |stamp: &Timestamp| u32::try_from(stamp.nanos).ok();

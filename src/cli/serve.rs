@@ -1,15 +1,15 @@
 //! `strongroom serve`
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::Error;
-use super::output::say;
+use super::output::{note, say};
 use crate::config;
-use crate::instance::{Strongroom, bind};
+use crate::instance::{Given, Strongroom, bind};
 
 /// Run the service until it is told to stop (SIGINT or SIGTERM)
 #[derive(Debug, Args)]
@@ -32,7 +32,14 @@ pub(super) struct Serve {
     /// root.key in the data directory, made at first start]
     #[arg(long, env = "STRONGROOM_ROOT_KEY_FILE", value_name = "FILE")]
     root_key_file: Option<PathBuf>,
-    /// TOML with `listen`, `data_dir` and `root_key_file`
+    /// Certificate in PEM, its issuers after it [default: one of our own, its CA in tls/ca.pem of the
+    /// data directory]
+    #[arg(long, env = "STRONGROOM_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key in PEM
+    #[arg(long, env = "STRONGROOM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert` and `tls_key`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -56,8 +63,16 @@ impl Serve {
         let room = builder.build()?;
         let listener = bind(listen).await?;
         let address = listener.local_addr()?;
-        let serving = room.serve_until(listener, told_to_stop()?)?;
+        let (certificate, key) = (self.tls_cert.or(file.tls_cert), self.tls_key.or(file.tls_key));
+        let given = certificate.zip(key).map(|(certificate, key)| Given { certificate, key });
+        let tls = room.tls(given.as_ref(), address)?;
+        let authority = tls.authority().map(Path::to_owned);
+        let serving = room.serve_until(listener, Some(tls), told_to_stop()?)?;
         say(&format!("strongroom ready on http://{address}"))?;
+        if let Some(authority) = authority {
+            let authority = authority.display();
+            note(&format!("https://{address} too, for clients that trust {authority}"));
+        }
         serving.await;
         Ok(room.close()?)
     }

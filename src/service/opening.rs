@@ -6,7 +6,7 @@
 //! checkpoint; and, unless the last shutdown was clean, every leaf is recomputed.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -42,6 +42,7 @@ pub struct Service {
     rooms: Arc<Rooms>,
     committer: Committer<Leaf>,
     directory: Mutex<Option<DataDirectory>>,
+    folder: PathBuf,
     clock: Clock,
     size: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
@@ -76,6 +77,7 @@ impl Service {
             rooms,
             committer,
             directory: Mutex::new(Some(directory)),
+            folder: path,
             clock: options.clock,
             size,
             closing: watch::Sender::new(false),
@@ -103,6 +105,12 @@ impl Service {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         !self.committer.is_stopped()
+    }
+
+    /// The data directory; a temporary one goes with the service.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What operations read.

@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `listener.rs` | one port: connections, draining |
+//! | `tls.rs` | TLS: a certificate that was given, or one of our own |
 //! | `router.rs` | which door a request goes to |
 //! | `aws_json/` | AWS KMS, JSON 1.1 |
 //! | `sts.rs` | AWS STS: who am I |
@@ -13,5 +14,6 @@ pub mod grpc;
 pub mod listener;
 mod router;
 mod sts;
+pub mod tls;
 
 pub use router::router;

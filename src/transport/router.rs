@@ -6,6 +6,7 @@ use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
@@ -22,7 +23,21 @@ pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server
         .route("/_strongroom/health", get(health))
         .route("/", post(aws))
         .with_state(Arc::clone(service));
-    Ok(plain.merge(grpc::router(service)?).fallback(unknown))
+    let whole = plain.merge(grpc::router(service)?).fallback(unknown);
+    Ok(whole.layer(axum::middleware::from_fn(bounded_headers)))
+}
+
+/// Bytes of all headers of a request at the most. The connection's own bound is on its buffer, which
+/// may hold more by chance.
+pub(super) const HEADER_BYTES: usize = 64 * 1024;
+
+async fn bounded_headers(request: Request, next: Next) -> Response {
+    let headers = request.headers().iter();
+    let length: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if length > HEADER_BYTES {
+        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+    }
+    next.run(request).await
 }
 
 /// Whether calls are answered: 200, or 503 after a failed write.
