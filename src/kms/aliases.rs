@@ -1,13 +1,13 @@
 //! Aliases: names that can be moved from key to key.
 
+use super::alias::Alias;
 use super::directory::{Call, Directory, Done};
 use super::id::AliasName;
-use super::key::Alias;
 use super::outputs::{AliasEntry, Listed};
 use super::page::Page;
 use super::requests::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias};
 use super::state::Act;
-use super::{Error, Scope};
+use super::{Error, Scope, managed};
 use crate::store::{Change, Revision};
 
 /// `CreateAlias`
@@ -82,7 +82,7 @@ pub fn delete_alias(
     Ok(done.changing(vec![Change { row, expected: alias.revision, value: None }]))
 }
 
-/// `ListAliases`
+/// `ListAliases`; some of AWS's own are listed before their keys are made.
 ///
 /// # Errors
 /// [`Error::Validation`], [`Error::InvalidMarker`]; as [`Directory::find_key`] when a key is given.
@@ -101,12 +101,26 @@ pub fn list_aliases(
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         alias_arn: alias.scope.alias_arn(&alias.name),
-        target_key_id: alias.target.to_string(),
-        creation_date: alias.created,
-        last_updated_date: alias.updated,
+        target_key_id: Some(alias.target.to_string()),
+        creation_date: Some(alias.created),
+        last_updated_date: Some(alias.updated),
     };
     let aliases = directory.aliases(call.scope, of, after.as_ref(), page.limit + 1);
-    let entries = aliases.iter().map(|alias| entry(alias)).collect();
+    let mut entries: Vec<AliasEntry> = aliases.iter().map(|alias| entry(alias)).collect();
+    if of.is_none() {
+        let names = managed::PREDEFINED.iter().filter_map(|name| AliasName::parse(name).ok());
+        let rest = names.filter(|name| after.as_ref().is_none_or(|after| name > after));
+        let unused = rest.filter(|name| directory.alias(call.scope, name).is_none());
+        entries.extend(unused.map(|name| AliasEntry {
+            alias_arn: call.scope.alias_arn(&name),
+            alias_name: name.to_string(),
+            target_key_id: None,
+            creation_date: None,
+            last_updated_date: None,
+        }));
+        entries.sort_by(|one, two| one.alias_name.cmp(&two.alias_name));
+        entries.truncate(page.limit + 1);
+    }
     Ok(Done::plain(page.cut(entries, |entry| entry.alias_name.clone())))
 }
 

@@ -5,12 +5,12 @@
 //! never wears out. Layout, with a worked example in hex: docs/formats.md, "Ciphertext blob".
 //!
 //! ```text
-//! 01 ‖ key id (16) ‖ key version (u32) ‖ salt (16) ‖ ciphertext ‖ tag (16)
+//! 01 or 02 ‖ key id (16) ‖ key version (u32) ‖ salt (16) ‖ ciphertext ‖ tag (16)
 //! ```
-//! Associated data: everything before the ciphertext ‖ the encoded encryption context.
+//! 02 says that the id is a multi-Region key's. Associated data: everything before the ciphertext ‖ the encoded encryption context.
 
 use super::Error;
-use super::id::KeyId;
+use super::id::{KeyId, Reach};
 use crate::crypto::{Plaintext, Purpose, SecretKey, aead, derive, random};
 
 /// A parsed blob; nothing of it is believed before it opens.
@@ -28,7 +28,8 @@ pub struct CiphertextBlob<'a> {
 /// Bytes of a blob at the most (API reference, `Decrypt`).
 pub const MAX_LEN: usize = 6144;
 
-const FORMAT: u8 = 1;
+/// The first byte: the format, and whether the key is one of several regions.
+const FORMATS: [(u8, Reach); 2] = [(1, Reach::Regional), (2, Reach::MultiRegion)];
 const SALT_LEN: usize = 16;
 const HEADER_LEN: usize = 1 + KeyId::LEN + 4 + SALT_LEN;
 const NONCE: [u8; aead::NONCE_LEN] = [0; aead::NONCE_LEN];
@@ -51,11 +52,12 @@ impl<'a> CiphertextBlob<'a> {
         let (key, rest) = rest.split_first_chunk()?;
         let (version, rest) = rest.split_first_chunk()?;
         let salt = rest.first_chunk()?;
-        if *format != FORMAT || sealed.len() < aead::TAG_LEN {
+        let (_, reach) = FORMATS.iter().find(|(known, _)| known == format)?;
+        if sealed.len() < aead::TAG_LEN {
             return None;
         }
         let version = u32::from_be_bytes(*version);
-        Some(Self { key: KeyId::from_bytes(*key), version, salt, header, sealed })
+        Some(Self { key: KeyId::from_bytes(*reach, *key), version, salt, header, sealed })
     }
 
     /// Opens the blob with the material of the key version that it names.
@@ -92,7 +94,9 @@ fn seal_with_salt(
     salt: &[u8; SALT_LEN],
 ) -> Result<Vec<u8>, Error> {
     let mut blob = Vec::with_capacity(HEADER_LEN + plaintext.len() + aead::TAG_LEN);
-    blob.push(FORMAT);
+    blob.extend(
+        FORMATS.iter().filter(|(_, reach)| *reach == key.reach()).map(|(format, _)| *format),
+    );
     blob.extend_from_slice(key.as_bytes());
     blob.extend_from_slice(&version.to_be_bytes());
     blob.extend_from_slice(salt);
@@ -152,6 +156,14 @@ mod tests {
         }
         let longer = [&blob[..], &[0]].concat();
         assert_eq!(open(&longer, b"context"), Err(Error::InvalidCiphertext));
+    }
+
+    #[test]
+    fn a_multi_region_keys_id_comes_back_as_one() {
+        let (_, material) = key();
+        let id = KeyId::parse("mrk-1234abcd12ab34cd56ef1234567890ab").unwrap();
+        let blob = seal(id, 1, &material, b"", b"data key").unwrap();
+        assert_eq!((blob[0], CiphertextBlob::parse(&blob).unwrap().key), (2, id));
     }
 
     #[test]

@@ -3,22 +3,25 @@
 //! [`Directory::apply`] is the only way in, used for each row at start-up and for each row of a
 //! commit, so memory never holds what the disk does not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 
+use super::alias::Alias;
 use super::blob::CiphertextBlob;
 use super::grant::{Grant, GrantId};
-use super::id::{AliasName, KeyId, KeyReference};
-use super::key::{Alias, Key, key_row, parse_material_row};
-use super::material::{KeyEntry, Material};
+use super::id::{AliasName, KeyId, KeyPlace, KeyReference};
+use super::key::{Key, key_row};
+use super::material::KeyEntry;
+use super::memory::Memory;
+use super::outputs::KeyMetadata;
 use super::requests::EncryptionContext;
-use super::{Error, KeyState, Scope};
-use crate::crypto::{Plaintext, SecretKey};
-use crate::store::{Applied, Change, Revision, RowId, Table};
+use super::{Error, Scope, managed};
+use crate::crypto::SecretKey;
+use crate::store::{Applied, Change, Revision, RowId, Value};
 
 /// What a room function is called with beside its request.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +85,7 @@ pub struct Found {
 
 impl Found {
     fn by_id(entry: Arc<KeyEntry>) -> Self {
-        let reads = vec![(key_row(entry.key.id), entry.revision)];
+        let reads = vec![(key_row(&entry.key.place()), entry.revision)];
         Self { entry, reads }
     }
 }
@@ -92,15 +95,6 @@ impl Found {
 pub struct Directory {
     secret: SecretKey,
     memory: RwLock<Memory>,
-}
-
-#[derive(Debug, Default)]
-struct Memory {
-    keys: HashMap<KeyId, Arc<KeyEntry>>,
-    listed: BTreeMap<Scope, BTreeMap<KeyId, ()>>,
-    aliases: BTreeMap<Scope, BTreeMap<AliasName, Arc<Alias>>>,
-    materials: HashMap<KeyId, BTreeMap<u32, Plaintext>>,
-    grants: HashMap<KeyId, BTreeMap<GrantId, Arc<Grant>>>,
 }
 
 impl Directory {
@@ -115,15 +109,9 @@ impl Directory {
     /// # Errors
     /// The row's description, when its bytes are not what this program writes.
     pub fn apply(&self, applied: &Applied<'_>) -> Result<(), String> {
-        let Applied { row, revision, value } = applied;
-        let mut memory = self.memory.write();
-        let done = match row.table {
-            Table::Alias => memory.apply_alias(&row.key, *revision, *value),
-            Table::Grant => memory.apply_grant(&row.key, *revision, *value),
-            Table::Key => memory.apply_key(&row.key, *revision, *value),
-            Table::Material => memory.apply_material(&row.key, *value),
-        };
-        done.ok_or_else(|| format!("a row of {:?} cannot be read", row.table))
+        let table = applied.row.table;
+        let done = self.memory.write().apply(applied);
+        done.ok_or_else(|| format!("a row of {table:?} cannot be read"))
     }
 
     /// Whether each key has the material of each of its versions. Checked once, at start.
@@ -154,16 +142,21 @@ impl Directory {
                 let scope = reachable(call, scope.as_ref())?;
                 let missing =
                     || Error::NotFound(format!("Key '{}' does not exist", scope.key_arn(id)));
-                let entry = memory.live(id, call.now).ok_or_else(missing)?;
+                let entry = memory.live(&scope.place(id), call.now).ok_or_else(missing)?;
                 (entry.key.scope == *scope).then(|| Found::by_id(entry)).ok_or_else(missing)
             }
             KeyReference::Alias(scope, name) => {
                 let scope = reachable(call, scope.as_ref())?;
-                let missing =
-                    || Error::NotFound(format!("Alias {} is not found.", scope.alias_arn(&name)));
+                let missing = || match managed::protects(&name) {
+                    Some(_) if scope == call.scope => Error::ManagedKeyMissing {
+                        arn: scope.alias_arn(&name),
+                        name: name.to_string(),
+                    },
+                    _ => Error::NotFound(format!("Alias {} is not found.", scope.alias_arn(&name))),
+                };
                 let named = memory.aliases.get(scope).and_then(|aliases| aliases.get(&name));
                 let alias = named.ok_or_else(missing)?;
-                let entry = memory.live(alias.target, call.now).ok_or_else(missing)?;
+                let entry = memory.live(&alias.place(), call.now).ok_or_else(missing)?;
                 let mut found = Found::by_id(entry);
                 found.reads.push((Alias::row(scope, &name), alias.revision));
                 Ok(found)
@@ -185,15 +178,47 @@ impl Directory {
         }
     }
 
-    /// A key of the caller's region by its id alone.
+    /// A key of the caller's region, whoever owns it.
     ///
     /// # Errors
     /// [`Error::NotFound`]
-    pub fn find_id(&self, call: &Call<'_>, id: KeyId) -> Result<Found, Error> {
-        let entry = self.memory.read().live(id, call.now);
-        let entry = entry.filter(|entry| entry.key.scope.region() == call.scope.region());
-        let missing = || Error::NotFound(format!("Key '{id}' does not exist"));
+    pub fn find_place(&self, call: &Call<'_>, place: &KeyPlace) -> Result<Found, Error> {
+        let here = (place.region == call.scope.region()).then_some(place);
+        let entry = here.and_then(|place| self.memory.read().live(place, call.now));
+        let missing = || Error::NotFound(format!("Key '{}' does not exist", place.id));
         entry.map(Found::by_id).ok_or_else(missing)
+    }
+
+    /// The key of the same id in another region, also past its last day.
+    #[must_use]
+    pub fn sibling(&self, id: KeyId, region: &str) -> Option<Found> {
+        let place = KeyPlace { id, region: region.to_owned() };
+        self.memory.read().keys.get(&place).cloned().map(Found::by_id)
+    }
+
+    /// The keys of the same id in other regions.
+    #[must_use]
+    pub fn related(&self, key: &Key) -> Vec<Arc<KeyEntry>> {
+        if key.multi_region.is_none() {
+            return Vec::new();
+        }
+        self.memory.read().related(&key.place()).cloned().collect()
+    }
+
+    /// A version's material as its row has it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for a version without material.
+    pub(super) fn stored_material(&self, place: &KeyPlace, version: u32) -> Result<Value, Error> {
+        let memory = self.memory.read();
+        let material = memory.materials.get(place).and_then(|versions| versions.get(&version));
+        material.map(|bytes| Value::from(bytes.expose().to_vec())).ok_or(Error::Internal)
+    }
+
+    /// A key as `DescribeKey` shows it.
+    #[must_use]
+    pub fn metadata(&self, key: &Key) -> KeyMetadata {
+        key.metadata(self.related(key).iter().map(|entry| &entry.key))
     }
 
     /// The key that a blob names, if it lives in the caller's region.
@@ -201,12 +226,9 @@ impl Directory {
     /// # Errors
     /// [`Error::InvalidCiphertext`], whatever the reason.
     pub fn find_by_blob(&self, call: &Call<'_>, blob: &[u8]) -> Result<Found, Error> {
-        let blob = CiphertextBlob::parse(blob)?;
-        let entry = self.memory.read().live(blob.key, call.now).ok_or(Error::InvalidCiphertext)?;
-        if entry.key.scope.region() != call.scope.region() {
-            return Err(Error::InvalidCiphertext);
-        }
-        Ok(Found::by_id(entry))
+        let place = call.scope.place(CiphertextBlob::parse(blob)?.key);
+        let entry = self.memory.read().live(&place, call.now);
+        entry.map(Found::by_id).ok_or(Error::InvalidCiphertext)
     }
 
     /// An alias of the caller's scope.
@@ -238,15 +260,15 @@ impl Directory {
 
     /// One grant.
     #[must_use]
-    pub fn grant(&self, key: KeyId, id: GrantId) -> Option<Arc<Grant>> {
-        self.memory.read().grants.get(&key)?.get(&id).cloned()
+    pub fn grant(&self, key: &KeyPlace, id: GrantId) -> Option<Arc<Grant>> {
+        self.memory.read().grants.get(key)?.get(&id).cloned()
     }
 
     /// The grant that a token names.
     #[must_use]
     pub fn grant_by_token(&self, token: &str) -> Option<Arc<Grant>> {
         let (key, id) = Grant::parse_token(token)?;
-        self.grant(key, id)
+        self.grant(&key, id)
     }
 
     /// Whether each token names a grant.
@@ -260,21 +282,21 @@ impl Directory {
 
     /// How many grants a key has.
     #[must_use]
-    pub fn grant_count(&self, key: KeyId) -> usize {
-        self.memory.read().grants.get(&key).map_or(0, BTreeMap::len)
+    pub fn grant_count(&self, key: &KeyPlace) -> usize {
+        self.memory.read().grants.get(key).map_or(0, BTreeMap::len)
     }
 
     /// Up to `limit` grants on a key by id, from the one after `after`.
     #[must_use]
     pub fn grants_of(
         &self,
-        key: KeyId,
+        key: &KeyPlace,
         after: Option<GrantId>,
         limit: usize,
         wanted: impl Fn(&Grant) -> bool,
     ) -> Vec<Arc<Grant>> {
         let memory = self.memory.read();
-        let Some(grants) = memory.grants.get(&key) else { return Vec::new() };
+        let Some(grants) = memory.grants.get(key) else { return Vec::new() };
         let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let found = grants.range((start, Bound::Unbounded)).map(|(_, grant)| grant);
         found.filter(|grant| wanted(grant)).take(limit).cloned().collect()
@@ -290,9 +312,10 @@ impl Directory {
         limit: usize,
     ) -> Vec<Arc<Grant>> {
         let memory = self.memory.read();
-        let of_scope =
-            |id: &KeyId| memory.keys.get(id).is_some_and(|entry| entry.key.scope == *scope);
-        let grants = memory.grants.iter().filter(|(id, _)| of_scope(id));
+        let of_scope = |place: &KeyPlace| {
+            memory.keys.get(place).is_some_and(|entry| entry.key.scope == *scope)
+        };
+        let grants = memory.grants.iter().filter(|(place, _)| of_scope(place));
         let wanted = |grant: &&Arc<Grant>| {
             grant.retiring.as_deref() == Some(principal)
                 && after.is_none_or(|after| grant.id > after)
@@ -311,20 +334,20 @@ impl Directory {
             let Grant { id, created, revision, .. } = known;
             *known == Grant { id: *id, created: *created, revision: *revision, ..grant.clone() }
         };
-        self.grants_of(grant.key, None, 1, same).pop()
+        self.grants_of(&grant.key, None, 1, same).pop()
     }
 
     /// The grant that lets `principal` do `operation` with a key.
     #[must_use]
     pub fn granting(
         &self,
-        key: KeyId,
+        key: &KeyPlace,
         principal: &str,
         operation: &str,
         context: Option<&EncryptionContext>,
     ) -> Option<GrantId> {
         let memory = self.memory.read();
-        let grants = memory.grants.get(&key)?.values();
+        let grants = memory.grants.get(key)?.values();
         let mut allowing = grants.filter(|grant| grant.allows(principal, operation, context));
         allowing.next().map(|grant| grant.id)
     }
@@ -337,7 +360,7 @@ impl Directory {
         let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         keys.range((start, Bound::Unbounded))
             .map(|(id, ())| *id)
-            .filter(|id| memory.live(*id, call.now).is_some())
+            .filter(|id| memory.live(&call.scope.place(*id), call.now).is_some())
             .take(limit)
             .collect()
     }
@@ -366,8 +389,8 @@ impl Directory {
 
     /// One key, also when its waiting period is over.
     #[must_use]
-    pub fn entry(&self, id: KeyId) -> Option<Arc<KeyEntry>> {
-        self.memory.read().keys.get(&id).cloned()
+    pub fn entry(&self, place: &KeyPlace) -> Option<Arc<KeyEntry>> {
+        self.memory.read().keys.get(place).cloned()
     }
 
     /// Keys whose waiting period is over.
@@ -376,113 +399,6 @@ impl Directory {
         let memory = self.memory.read();
         let expired = memory.keys.values().filter(|entry| entry.key.is_expired(now));
         expired.map(|entry| (entry.key.scope.clone(), entry.key.id)).collect()
-    }
-}
-
-impl Memory {
-    fn live(&self, id: KeyId, now: DateTime<Utc>) -> Option<Arc<KeyEntry>> {
-        let entry = self.keys.get(&id).filter(|entry| !entry.key.is_expired(now))?;
-        let usable = matches!(entry.key.state, KeyState::Enabled | KeyState::Disabled);
-        if !usable || !entry.key.has_lapsed(now) {
-            return Some(Arc::clone(entry));
-        }
-        // Imported material past its time is as good as gone, also before it is removed.
-        let key = Key { state: KeyState::PendingImport, ..entry.key.clone() };
-        let (revision, materials) = (entry.revision, entry.materials.clone());
-        Some(Arc::new(KeyEntry { key, revision, materials }))
-    }
-
-    fn apply_alias(&mut self, key: &[u8], revision: Revision, value: Option<&[u8]>) -> Option<()> {
-        let (scope, name) = Alias::parse_row(key)?;
-        let aliases = self.aliases.entry(scope).or_default();
-        match value {
-            Some(bytes) => {
-                aliases.insert(name, Arc::new(Alias::decode(key, bytes, revision)?));
-            }
-            None => {
-                aliases.remove(&name);
-            }
-        }
-        Some(())
-    }
-
-    fn apply_grant(&mut self, key: &[u8], revision: Revision, value: Option<&[u8]>) -> Option<()> {
-        let (of, id) = Grant::parse_row(key)?;
-        match value {
-            Some(bytes) => {
-                let grant = Grant::decode(key, bytes, revision)?;
-                self.grants.entry(of).or_default().insert(id, Arc::new(grant));
-            }
-            None => {
-                let grants = self.grants.get_mut(&of);
-                let left = grants.map(|grants| {
-                    grants.remove(&id);
-                    grants.len()
-                });
-                if left == Some(0) {
-                    self.grants.remove(&of);
-                }
-            }
-        }
-        Some(())
-    }
-
-    fn apply_key(&mut self, key: &[u8], revision: Revision, value: Option<&[u8]>) -> Option<()> {
-        let id = KeyId::from_bytes(key.try_into().ok()?);
-        let Some(bytes) = value else {
-            if let Some(entry) = self.keys.remove(&id)
-                && let Some(listed) = self.listed.get_mut(&entry.key.scope)
-            {
-                listed.remove(&id);
-            }
-            return Some(());
-        };
-        let key = Key::decode(id, bytes)?;
-        self.listed.entry(key.scope.clone()).or_default().insert(id, ());
-        self.publish(key, revision)
-    }
-
-    /// Material may come before or after its key's row: a commit writes it first, so that no
-    /// reader sees a version without material; start-up reads it last.
-    fn apply_material(&mut self, key: &[u8], value: Option<&[u8]>) -> Option<()> {
-        let (id, version) = parse_material_row(key)?;
-        let Some(bytes) = value else {
-            if let Some(materials) = self.materials.get_mut(&id) {
-                materials.remove(&version);
-                if materials.is_empty() {
-                    self.materials.remove(&id);
-                }
-            }
-            return self.republish(id);
-        };
-        let material = Plaintext::from(bytes.to_vec());
-        self.materials.entry(id).or_default().insert(version, material);
-        self.republish(id)
-    }
-
-    /// Publishes a key anew after its material changed.
-    fn republish(&mut self, id: KeyId) -> Option<()> {
-        let Some(entry) = self.keys.get(&id) else { return Some(()) };
-        let (key, revision) = (entry.key.clone(), entry.revision);
-        self.publish(key, revision)
-    }
-
-    /// None when material is not what the key's spec says.
-    fn publish(&mut self, key: Key, revision: Revision) -> Option<()> {
-        // What an earlier entry read of a row that is still there is kept: the material under one
-        // version never becomes another one.
-        let before = self.keys.get(&key.id);
-        let mut materials = BTreeMap::new();
-        for (version, bytes) in self.materials.get(&key.id).into_iter().flatten() {
-            let read = before.and_then(|before| before.materials.get(version)).cloned();
-            let read = match read {
-                Some(read) => read,
-                None => Arc::new(Material::new(key.spec, key.usage, bytes.expose())?),
-            };
-            materials.insert(*version, read);
-        }
-        self.keys.insert(key.id, Arc::new(KeyEntry { key, revision, materials }));
-        Some(())
     }
 }
 

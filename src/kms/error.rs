@@ -57,12 +57,23 @@ pub enum Error {
         /// As AWS words it: `pending deletion`.
         state: &'static str,
     },
+    /// `AlreadyExistsException`
+    #[error("{0} already exists")]
+    KeyExists(String),
     /// `LimitExceededException`
     #[error("{0}")]
     LimitExceeded(String),
     /// `MalformedPolicyDocumentException`
     #[error("{0}")]
     MalformedPolicy(String),
+    /// `NotFoundException`: the alias of a managed key that is made when it is named first.
+    #[error("Alias {arn} is not found.")]
+    ManagedKeyMissing {
+        /// The alias's ARN.
+        arn: String,
+        /// The alias.
+        name: String,
+    },
     /// `NotFoundException`
     #[error("{0}")]
     NotFound(String),

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::id::KeyId;
+use super::id::KeyPlace;
 use super::outputs::GrantConstraints;
 use super::requests::EncryptionContext;
 use crate::crypto::random;
@@ -24,7 +24,7 @@ pub struct GrantId([u8; Self::LEN]);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// On which key.
-    pub key: KeyId,
+    pub key: KeyPlace,
     /// Its name for AWS.
     pub id: GrantId,
     /// Its name for its maker.
@@ -63,6 +63,8 @@ struct Stored {
 }
 
 const FORMAT: u8 = 1;
+/// Characters of a grant token at the most: of a place and a grant id, with room.
+const TOKEN_LEN: usize = 256;
 
 impl GrantId {
     const LEN: usize = 32;
@@ -119,29 +121,28 @@ impl Grant {
     /// What `CreateGrant` gives its caller to hand on: names key and grant, is no secret.
     #[must_use]
     pub fn token(&self) -> String {
-        URL_SAFE_NO_PAD.encode([self.key.as_bytes().as_slice(), &self.id.0].concat())
+        URL_SAFE_NO_PAD.encode(self.row().key)
     }
 
     /// The reverse of [`Self::token`].
     #[must_use]
-    pub fn parse_token(token: &str) -> Option<(KeyId, GrantId)> {
-        let mut bytes = [0; KeyId::LEN + GrantId::LEN];
-        let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
-        (length == bytes.len()).then(|| Self::parse_row(&bytes))?
+    pub fn parse_token(token: &str) -> Option<(KeyPlace, GrantId)> {
+        let bytes = (token.len() <= TOKEN_LEN).then(|| URL_SAFE_NO_PAD.decode(token).ok())??;
+        Self::parse_row(&bytes)
     }
 
-    /// Where the grant lies: key id ‖ grant id.
+    /// Where the grant lies: its key's place ‖ grant id.
     #[must_use]
     pub fn row(&self) -> RowId {
-        let key = [self.key.as_bytes().as_slice(), &self.id.0].concat();
+        let key = [self.key.encode().as_slice(), &self.id.0].concat();
         RowId { table: Table::Grant, key }
     }
 
     /// Whose grant a row is.
     #[must_use]
-    pub fn parse_row(key: &[u8]) -> Option<(KeyId, GrantId)> {
-        let (key, id) = key.split_first_chunk::<{ KeyId::LEN }>()?;
-        Some((KeyId::from_bytes(*key), GrantId(id.try_into().ok()?)))
+    pub fn parse_row(key: &[u8]) -> Option<(KeyPlace, GrantId)> {
+        let (key, id) = KeyPlace::decode(key)?;
+        Some((key, GrantId(id.try_into().ok()?)))
     }
 
     /// The row's bytes.
@@ -184,11 +185,15 @@ impl Grant {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Scope;
+    use super::super::id::{KeyId, Reach};
     use super::*;
 
     fn grant() -> Grant {
         Grant {
-            key: KeyId::generate().unwrap(),
+            key: Scope::new("111122223333", "eu-west-1")
+                .unwrap()
+                .place(KeyId::generate(Reach::Regional).unwrap()),
             id: GrantId::generate().unwrap(),
             name: Some("n".to_owned()),
             grantee: "arn:aws:iam::444455556666:root".to_owned(),
@@ -207,7 +212,7 @@ mod tests {
         let row = grant.row();
         let back = Grant::decode(&row.key, grant.encode().unwrap().expose(), Revision(2)).unwrap();
         assert_eq!(back, grant);
-        assert_eq!(Grant::parse_token(&grant.token()), Some((grant.key, grant.id)));
+        assert_eq!(Grant::parse_token(&grant.token()), Some((grant.key.clone(), grant.id)));
         for bad in ["", "x", "AAAA", &grant.token()[1..]] {
             assert_eq!(Grant::parse_token(bad), None);
         }

@@ -5,8 +5,10 @@
 //!
 //! Source: AWS KMS Developer Guide, "Grants in AWS KMS"; API Reference, `CreateGrant`.
 
+use super::Error;
 use super::directory::{Call, Directory, Done, Found};
 use super::grant::{Grant, GrantId};
+use super::id::KeyPlace;
 use super::outputs::{CreateGrantOutput, GrantConstraints, GrantEntry, Listed};
 use super::page::Page;
 use super::requests::{
@@ -14,7 +16,6 @@ use super::requests::{
 };
 use super::spec::{KeySpec, KeyUsage};
 use super::state::Act;
-use super::{Error, id};
 use crate::store::{Change, Revision};
 
 /// `CreateGrant`. The same grant with the same name again answers the first one's id.
@@ -33,7 +34,7 @@ pub fn create_grant(
     key.state.permits(Act::Use, &key.arn())?;
     let constraints = check_request(&found, request)?;
     let grant = Grant {
-        key: key.id,
+        key: key.place(),
         id: GrantId::generate()?,
         name: request.name.clone(),
         grantee: grantee(request)?,
@@ -49,7 +50,7 @@ pub fn create_grant(
             CreateGrantOutput { grant_id: known.id.to_string(), grant_token: known.token() };
         return Ok(Done::of(found, None, output));
     }
-    if directory.grant_count(key.id) >= GRANTS {
+    if directory.grant_count(&grant.key) >= GRANTS {
         let arn = key.arn();
         return Err(Error::LimitExceeded(format!("{arn} has {GRANTS} grants, the limit")));
     }
@@ -69,9 +70,9 @@ pub fn list_grants(
     request: &ListGrants,
 ) -> Result<Done<Listed<GrantEntry>>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
-    let (arn, id) = (found.entry.key.arn(), found.entry.key.id);
+    let (arn, place) = (found.entry.key.arn(), found.entry.key.place());
     if let Some(wanted) = &request.grant_id {
-        find(directory, id, wanted)?;
+        find(directory, &place, wanted)?;
     }
     let principal =
         request.grantee_principal.as_ref().or(request.grantee_service_principal.as_ref());
@@ -84,7 +85,7 @@ pub fn list_grants(
     let what = ["grants", &arn, by_id, by_principal];
     let page = Page::new(call.scope, &what, request.limit, (50, 1000), request.marker.as_deref())?;
     let after = page.after.as_deref().map(GrantId::parse_marker).transpose()?;
-    let grants = directory.grants_of(id, after, page.limit + 1, wanted);
+    let grants = directory.grants_of(&place, after, page.limit + 1, wanted);
     let entries = grants.iter().map(|grant| entry(grant, arn.clone())).collect();
     let listed = page.cut(entries, |entry: &GrantEntry| entry.grant_id.clone());
     Ok(Done::of(found, None, listed))
@@ -108,7 +109,8 @@ pub fn list_retirable_grants(
     let page = Page::new(call.scope, &what, request.limit, (50, 1000), request.marker.as_deref())?;
     let after = page.after.as_deref().map(GrantId::parse_marker).transpose()?;
     let grants = directory.retirable_grants(call.scope, principal, after, page.limit + 1);
-    let entries = grants.iter().map(|grant| entry(grant, call.scope.key_arn(grant.key))).collect();
+    let entries =
+        grants.iter().map(|grant| entry(grant, call.scope.key_arn(grant.key.id))).collect();
     Ok(Done::plain(page.cut(entries, |entry: &GrantEntry| entry.grant_id.clone())))
 }
 
@@ -122,7 +124,7 @@ pub fn revoke_grant(
     request: &RevokeGrant,
 ) -> Result<Done<()>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
-    let grant = find(directory, found.entry.key.id, &request.grant_id)?;
+    let grant = find(directory, &found.entry.key.place(), &request.grant_id)?;
     let change = Change { row: grant.row(), expected: grant.revision, value: None };
     Ok(Done::of(found, None, ()).changing(vec![change]))
 }
@@ -151,12 +153,12 @@ fn retired(
     match (&request.grant_token, &request.key_id, &request.grant_id) {
         (Some(token), None, None) => {
             let grant = directory.grant_by_token(token).ok_or(Error::InvalidGrantToken)?;
-            let found = directory.find_id(call, grant.key)?;
+            let found = directory.find_place(call, &grant.key)?;
             Ok((found, grant))
         }
         (None, Some(key), Some(id)) => {
             let found = directory.find_key(call, key)?;
-            let grant = find(directory, found.entry.key.id, id)?;
+            let grant = find(directory, &found.entry.key.place(), id)?;
             Ok((found, grant))
         }
         _ => Err(Error::Validation(
@@ -189,7 +191,7 @@ const GRANTS: usize = 50_000;
 
 fn find(
     directory: &Directory,
-    key: id::KeyId,
+    key: &KeyPlace,
     wanted: &str,
 ) -> Result<std::sync::Arc<Grant>, Error> {
     let missing = || Error::NotFound(format!("Grant ID {wanted} not found"));

@@ -39,6 +39,12 @@ impl Scope {
         &self.region
     }
 
+    /// Which key of the region has an id.
+    #[must_use]
+    pub fn place(&self, id: KeyId) -> KeyPlace {
+        KeyPlace { id, region: self.region.clone() }
+    }
+
     /// `arn:aws:kms:REGION:ACCOUNT:key/ID`
     #[must_use]
     pub fn key_arn(&self, id: KeyId) -> String {
@@ -52,46 +58,108 @@ impl Scope {
     }
 }
 
-/// A key id: a UUID.
+/// A key id: a UUID. Multi-Region keys have ids of their own form, `mrk-` and 32 hex digits, which the
+/// keys of one set share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(Uuid);
+pub struct KeyId {
+    reach: Reach,
+    uuid: Uuid,
+}
+
+/// Whether a key's id may be that of other keys in other regions, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reach {
+    /// A key of one region.
+    Regional,
+    /// One of a set of multi-Region keys.
+    MultiRegion,
+}
 
 impl KeyId {
-    /// Length of the id in blobs and rows, in bytes.
+    /// Length of the id in blobs and rows, in bytes; whether it is multi-Region is said beside it.
     pub const LEN: usize = 16;
 
     /// A new random id.
     ///
     /// # Errors
     /// [`Error::Internal`] when the random source fails.
-    pub fn generate() -> Result<Self, Error> {
+    pub fn generate(reach: Reach) -> Result<Self, Error> {
         let bytes = crate::crypto::random::array()?;
-        Ok(Self(uuid::Builder::from_random_bytes(bytes).into_uuid()))
+        Ok(Self { reach, uuid: uuid::Builder::from_random_bytes(bytes).into_uuid() })
     }
 
-    /// Parses the hyphenated lower-case form, and no other.
+    /// Parses the hyphenated lower-case form, or that of multi-Region keys, and no other.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let uuid = Uuid::try_parse(text).ok()?;
-        (uuid.hyphenated().to_string() == text).then_some(Self(uuid))
+        let (reach, digits) = match text.strip_prefix("mrk-") {
+            Some(digits) => (Reach::MultiRegion, digits),
+            None => (Reach::Regional, text),
+        };
+        let id = Self { reach, uuid: Uuid::try_parse(digits).ok()? };
+        (id.to_string() == text).then_some(id)
     }
 
     /// From the 16 bytes in a blob or row.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(Uuid::from_bytes(bytes))
+    pub const fn from_bytes(reach: Reach, bytes: [u8; Self::LEN]) -> Self {
+        Self { reach, uuid: Uuid::from_bytes(bytes) }
     }
 
     /// The 16 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        self.0.as_bytes()
+        self.uuid.as_bytes()
+    }
+
+    /// Whether there may be keys of this id in several regions.
+    #[must_use]
+    pub const fn reach(&self) -> Reach {
+        self.reach
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.hyphenated(), f)
+        match self.reach {
+            Reach::Regional => fmt::Display::fmt(&self.uuid.hyphenated(), f),
+            Reach::MultiRegion => write!(f, "mrk-{}", self.uuid.simple()),
+        }
+    }
+}
+
+/// Which key, of those that may share an id: its id and its region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyPlace {
+    /// The id.
+    pub id: KeyId,
+    /// Such as `us-east-1`.
+    pub region: String,
+}
+
+impl KeyPlace {
+    /// As rows begin: `00` regional, `01` multi-Region ‖ id (16) ‖ length of region (u8) ‖ region.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let reach = u8::from(self.id.reach == Reach::MultiRegion);
+        let length = u8::try_from(self.region.len()).unwrap_or_default(); // at most 32
+        [&[reach], self.id.as_bytes().as_slice(), &[length], self.region.as_bytes()].concat()
+    }
+
+    /// The reverse of [`Self::encode`], and what follows it.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (reach, rest) = bytes.split_first()?;
+        let reach = match reach {
+            0 => Reach::Regional,
+            1 => Reach::MultiRegion,
+            _ => return None,
+        };
+        let (id, rest) = rest.split_first_chunk()?;
+        let (length, rest) = rest.split_first()?;
+        let (region, rest) = rest.split_at_checked(usize::from(*length))?;
+        let region = std::str::from_utf8(region).ok().filter(|region| is_region(region))?;
+        let place = Self { id: KeyId::from_bytes(reach, *id), region: region.to_owned() };
+        Some((place, rest))
     }
 }
 
@@ -231,6 +299,28 @@ mod tests {
         let arn = scope.alias_arn(&alias);
         assert_eq!(KeyReference::parse(&arn).unwrap(), KeyReference::Alias(Some(scope), alias));
         assert!(matches!(KeyReference::parse("alias/x").unwrap(), KeyReference::Alias(None, _)));
+    }
+
+    #[test]
+    fn ids_of_multi_region_keys_have_their_own_form() {
+        let id = KeyId::parse("mrk-1234abcd12ab34cd56ef1234567890ab").unwrap();
+        assert_eq!((id.reach(), id.as_bytes()[0]), (Reach::MultiRegion, 0x12));
+        assert_eq!(id.to_string(), "mrk-1234abcd12ab34cd56ef1234567890ab");
+        assert_ne!(id, KeyId::parse(ID).unwrap());
+        for text in [format!("mrk-{ID}"), ID.replace('-', ""), "mrk-".to_owned()] {
+            assert_eq!(KeyId::parse(&text), None);
+        }
+        for reach in [Reach::Regional, Reach::MultiRegion] {
+            let id = KeyId::generate(reach).unwrap();
+            assert_eq!(KeyId::parse(&id.to_string()), Some(id));
+            let place = KeyPlace { id, region: "eu-west-1".to_owned() };
+            let row = [place.encode(), b"rest".to_vec()].concat();
+            assert_eq!(KeyPlace::decode(&row), Some((place.clone(), &b"rest"[..])));
+            for length in 0..place.encode().len() {
+                assert_eq!(KeyPlace::decode(&row[..length]), None);
+            }
+        }
+        assert_eq!(KeyPlace::decode(&[2; 64]), None);
     }
 
     #[test]

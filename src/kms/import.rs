@@ -87,17 +87,18 @@ pub fn import_key_material(
     let imported =
         Imported { valid_to, description: request.key_material_description.clone(), present: true };
     let (number, is_there) =
-        place(&mut key, request.import_type.as_deref(), &id, imported, call.now)?;
+        put(&mut key, request.import_type.as_deref(), &id, imported, call.now)?;
     if key.state == KeyState::PendingImport && key.is_whole() {
         key.state = KeyState::Enabled;
     }
     let mut changes = Vec::new();
     if !is_there {
         let value = Some(Value::from(material.expose().to_vec()));
-        let row = material_row(key.id, number);
+        let row = material_row(&key.place(), number);
         changes.push(Change { row, expected: Revision(0), value });
     }
     changes.push(found.entry.replace(&key)?);
+    changes.extend(announced(directory, &key)?);
     let output = ImportKeyMaterialOutput { key_id: arn, key_material_id: id };
     Ok(Done::of(found, Some(number), output).changing(changes))
 }
@@ -218,8 +219,25 @@ fn material_id(directory: &Directory, key: KeyId, material: &Plaintext) -> Strin
     hex::encode(named.expose())
 }
 
+/// Tells the replicas of a key which material is to be imported into them, too, before a rotation.
+fn announced(directory: &Directory, key: &Key) -> Result<Vec<Change>, Error> {
+    let Some(pending) = &key.pending else { return Ok(Vec::new()) };
+    let mut changes = Vec::new();
+    for entry in directory.related(key) {
+        let known = entry.key.pending.as_ref();
+        if key.is_replica() || known.is_some_and(|known| known.material_id == pending.material_id) {
+            continue;
+        }
+        let awaited = Imported { valid_to: None, description: None, present: false };
+        let mut replica = entry.key.clone();
+        replica.pending = Some(KeyVersion { imported: Some(awaited), ..pending.clone() });
+        changes.push(entry.replace(&replica)?);
+    }
+    Ok(changes)
+}
+
 /// Where material belongs, and whether its row is there already.
-fn place(
+fn put(
     key: &mut Key,
     kind: Option<&str>,
     id: &str,
@@ -230,6 +248,7 @@ fn place(
         Some(kind) => kind == "NEW_KEY_MATERIAL",
         None => key.versions.is_empty(),
     };
+    let follows = key.is_replica();
     let mut known = key.versions.iter_mut().chain(&mut key.pending);
     let known = known.find(|version| version.material_id == id);
     match (known, is_new) {
@@ -238,6 +257,8 @@ fn place(
             let before = version.imported.replace(imported);
             Ok((version.number, before.is_some_and(|before| before.present)))
         }
+        // A replica takes what its primary key has, and no other.
+        (None, true) if follows => Err(Error::IncorrectKeyMaterial),
         (None, true) => {
             let number = u32::try_from(key.versions.len()).map_err(|_| Error::Internal)? + 1;
             let version = KeyVersion {
@@ -267,21 +288,24 @@ fn place(
 /// The changes that remove the material of versions.
 fn removed(found: &Found, numbers: &[u32]) -> Result<Vec<Change>, Error> {
     let mut key = found.entry.key.clone();
+    let place = key.place();
     let mut rows = Vec::new();
     for version in key.versions.iter_mut().chain(&mut key.pending) {
         let Some(imported) = version.imported.as_mut() else { continue };
         if numbers.contains(&version.number) && imported.present {
             imported.present = false;
-            rows.push(material_row(key.id, version.number));
+            rows.push(material_row(&place, version.number));
         }
     }
-    key.pending = key.pending.filter(KeyVersion::is_present);
+    // A replica goes on waiting for what its primary key has.
+    let waits = key.is_replica();
+    key.pending = key.pending.filter(|pending| waits || pending.is_present());
     if !key.is_whole() && matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
         key.state = KeyState::PendingImport;
     }
     let value = Some(key.encode()?);
     // The key first: while its material goes, nobody takes it for usable.
-    let mut changes = vec![Change { row: key_row(key.id), expected: found.entry.revision, value }];
+    let mut changes = vec![Change { row: key_row(&place), expected: found.entry.revision, value }];
     let gone = |row| Change { row, expected: Revision(1), value: None };
     changes.extend(rows.into_iter().map(gone));
     Ok(changes)

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::id::{AliasName, KeyId};
-use super::outputs::{KeyMetadata, KeyVersionEntry};
+use super::id::{KeyId, KeyPlace, Reach};
+use super::outputs::{KeyMetadata, KeyVersionEntry, MultiRegionConfiguration, MultiRegionKey};
 use super::state::Act;
 use super::{Error, KeySpec, KeyState, KeyUsage, Scope};
 use crate::crypto::digest;
-use crate::store::{Revision, RowId, Table, Value};
+use crate::store::{RowId, Table, Value};
 
 /// A key without its material.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,14 @@ pub struct Key {
     pub state: KeyState,
     /// When it is removed; set while the state is `PendingDeletion`.
     pub deletion_date: Option<DateTime<Utc>>,
+    /// Days to wait once the last replica is gone; set while the state is `PendingReplicaDeletion`.
+    pub pending_window_in_days: Option<i32>,
+    /// Its part among keys of the same id in other regions, if there may be such.
+    pub multi_region: Option<MultiRegionPart>,
     /// Where its material comes from.
     pub origin: Origin,
+    /// Whether it is an AWS-managed key.
+    pub managed: bool,
     /// From version 1, in order; empty only before the first import.
     pub versions: Vec<KeyVersion>,
     /// Imported material that the next rotation makes current.
@@ -45,6 +51,26 @@ pub struct Key {
     pub tags: BTreeMap<String, String>,
     /// Its own policy's document; AWS's default one when absent.
     pub policy: Option<String>,
+}
+
+/// A key's part among the multi-Region keys that share its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MultiRegionPart {
+    /// The one that is replicated and rotated.
+    Primary,
+    /// Made after the primary.
+    Replica,
+}
+
+impl MultiRegionPart {
+    /// As AWS spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "PRIMARY",
+            Self::Replica => "REPLICA",
+        }
+    }
 }
 
 /// One generation of a key.
@@ -164,8 +190,14 @@ struct Stored {
     state: KeyState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deletion_date: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending_window_in_days: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    multi_region: Option<MultiRegionPart>,
     #[serde(default, skip_serializing_if = "Origin::is_default")]
     origin: Origin,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    managed: bool,
     versions: Vec<KeyVersion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<KeyVersion>,
@@ -184,6 +216,18 @@ impl Key {
     #[must_use]
     pub fn arn(&self) -> String {
         self.scope.key_arn(self.id)
+    }
+
+    /// Which key it is.
+    #[must_use]
+    pub fn place(&self) -> KeyPlace {
+        self.scope.place(self.id)
+    }
+
+    /// Whether it follows a primary key of another region.
+    #[must_use]
+    pub fn is_replica(&self) -> bool {
+        self.multi_region == Some(MultiRegionPart::Replica)
     }
 
     /// The version that encrypts.
@@ -210,6 +254,12 @@ impl Key {
         self.deletion_date.is_some_and(|date| date <= now)
     }
 
+    /// Whether imported material is here that the next rotation makes current.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        self.pending.as_ref().is_some_and(KeyVersion::is_present)
+    }
+
     /// Whether the material of every version is here.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -233,6 +283,7 @@ impl Key {
     #[must_use]
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.state == KeyState::Enabled
+            && !self.is_replica()
             && self.rotation.is_some_and(|rotation| rotation.next <= now)
     }
 
@@ -266,17 +317,16 @@ impl Key {
         })
     }
 
-    /// As `DescribeKey` shows it.
-    ///
-    /// # Errors
-    /// As [`Self::current`].
-    pub fn metadata(&self) -> Result<KeyMetadata, Error> {
+    /// As `DescribeKey` shows it. `related` are the keys of the same id in other regions.
+    #[must_use]
+    pub fn metadata<'a>(&'a self, related: impl IntoIterator<Item = &'a Self>) -> KeyMetadata {
         let current = self.versions.last();
         let imported: Vec<&Imported> =
             self.versions.iter().filter_map(|version| version.imported.as_ref()).collect();
         let expires = imported.iter().filter(|imported| imported.present);
-        Ok(KeyMetadata {
+        KeyMetadata {
             origin: self.origin.as_str(),
+            key_manager: if self.managed { "AWS" } else { "CUSTOMER" },
             valid_to: expires.filter_map(|imported| imported.valid_to).min(),
             has_material: self.is_whole(),
             account: self.scope.account().to_owned(),
@@ -288,11 +338,32 @@ impl Key {
             key_usage: self.usage,
             key_state: self.state,
             deletion_date: self.deletion_date,
+            pending_window_in_days: self.pending_window_in_days,
+            multi_region: self.multi_region.map(|part| self.configuration(part, related)),
             current_key_version: current.map_or(0, |current| current.number),
             current_key_material_id: current
                 .map(|current| current.material_id.clone())
                 .unwrap_or_default(),
-        })
+        }
+    }
+
+    /// The set of multi-Region keys that this one belongs to.
+    fn configuration<'a>(
+        &'a self,
+        part: MultiRegionPart,
+        related: impl IntoIterator<Item = &'a Self>,
+    ) -> MultiRegionConfiguration {
+        let mut all: Vec<&Self> = related.into_iter().chain([self]).collect();
+        all.sort_by(|one, two| one.scope.region().cmp(two.scope.region()));
+        let shown =
+            |key: &Self| MultiRegionKey { arn: key.arn(), region: key.scope.region().to_owned() };
+        let (replicas, primary): (Vec<&Self>, Vec<&Self>) =
+            all.into_iter().partition(|key| key.is_replica());
+        MultiRegionConfiguration {
+            part: part.as_str(),
+            primary: primary.first().copied().map(shown),
+            replicas: replicas.into_iter().map(shown).collect(),
+        }
     }
 
     /// As `DescribeKeyVersions` shows them, oldest first.
@@ -324,7 +395,10 @@ impl Key {
             description: self.description.clone(),
             state: self.state,
             deletion_date: self.deletion_date,
+            pending_window_in_days: self.pending_window_in_days,
+            multi_region: self.multi_region,
             origin: self.origin,
+            managed: self.managed,
             versions: self.versions.clone(),
             pending: self.pending.clone(),
             rotation: self.rotation,
@@ -336,12 +410,14 @@ impl Key {
 
     /// The reverse of [`Self::encode`].
     #[must_use]
-    pub fn decode(id: KeyId, bytes: &[u8]) -> Option<Self> {
+    pub fn decode(place: &KeyPlace, bytes: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let numbered =
             stored.versions.iter().zip(1..).all(|(version, number)| version.number == number);
         let empty = stored.versions.is_empty() && stored.origin == Origin::AwsKms;
-        if stored.v != FORMAT || empty || !numbered {
+        let elsewhere = stored.region != place.region
+            || stored.multi_region.is_some() != (place.id.reach() == Reach::MultiRegion);
+        if stored.v != FORMAT || empty || !numbered || elsewhere {
             return None;
         }
         let spec = stored.spec.map_or(Some(KeySpec::default()), |name| KeySpec::parse(&name))?;
@@ -351,14 +427,17 @@ impl Key {
         };
         Some(Self {
             scope: Scope::new(&stored.account, &stored.region).ok()?,
-            id,
+            id: place.id,
             spec,
             usage,
             created: stored.created,
             description: stored.description,
             state: stored.state,
             deletion_date: stored.deletion_date,
+            pending_window_in_days: stored.pending_window_in_days,
+            multi_region: stored.multi_region,
             origin: stored.origin,
+            managed: stored.managed,
             versions: stored.versions,
             pending: stored.pending,
             rotation: stored.rotation,
@@ -388,94 +467,24 @@ impl KeyVersion {
     }
 }
 
-/// An alias as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alias {
-    /// Account and region.
-    pub scope: Scope,
-    /// With its prefix.
-    pub name: AliasName,
-    /// What it points at.
-    pub target: KeyId,
-    /// When it was made.
-    pub created: DateTime<Utc>,
-    /// When it was last moved.
-    pub updated: DateTime<Utc>,
-    /// How often its row was written.
-    pub revision: Revision,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredAlias {
-    v: u8,
-    target: String,
-    created: DateTime<Utc>,
-    updated: DateTime<Utc>,
-}
-
-impl Alias {
-    /// Where an alias lies: `ACCOUNT/REGION/alias/NAME`.
-    #[must_use]
-    pub fn row(scope: &Scope, name: &AliasName) -> RowId {
-        let key = format!("{}/{}/{name}", scope.account(), scope.region()).into_bytes();
-        RowId { table: Table::Alias, key }
-    }
-
-    /// The row's bytes.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] never in practice: every field has a JSON form.
-    pub fn encode(
-        target: KeyId,
-        created: DateTime<Utc>,
-        updated: DateTime<Utc>,
-    ) -> Result<Value, Error> {
-        let stored = StoredAlias { v: FORMAT, target: target.to_string(), created, updated };
-        serde_json::to_vec(&stored).map(Value::from).map_err(|_| Error::Internal)
-    }
-
-    /// From a row's key and bytes.
-    #[must_use]
-    pub fn decode(key: &[u8], bytes: &[u8], revision: Revision) -> Option<Self> {
-        let (scope, name) = Self::parse_row(key)?;
-        let stored: StoredAlias = serde_json::from_slice(bytes).ok()?;
-        if stored.v != FORMAT {
-            return None;
-        }
-        let target = KeyId::parse(&stored.target)?;
-        let (created, updated) = (stored.created, stored.updated);
-        Some(Self { scope, name, target, created, updated, revision })
-    }
-
-    /// Whose alias a row is.
-    #[must_use]
-    pub fn parse_row(key: &[u8]) -> Option<(Scope, AliasName)> {
-        let text = std::str::from_utf8(key).ok()?;
-        let mut fields = text.splitn(3, '/');
-        let (account, region, name) = (fields.next()?, fields.next()?, fields.next()?);
-        Some((Scope::new(account, region).ok()?, AliasName::parse(name).ok()?))
-    }
-}
-
 /// Where a key's record lies.
 #[must_use]
-pub(super) fn key_row(id: KeyId) -> RowId {
-    RowId { table: Table::Key, key: id.as_bytes().to_vec() }
+pub(super) fn key_row(place: &KeyPlace) -> RowId {
+    RowId { table: Table::Key, key: place.encode() }
 }
 
 /// Where a version's material lies.
 #[must_use]
-pub(super) fn material_row(id: KeyId, version: u32) -> RowId {
-    RowId { table: Table::Material, key: [&id.as_bytes()[..], &version.to_be_bytes()].concat() }
+pub(super) fn material_row(place: &KeyPlace, version: u32) -> RowId {
+    let key = [place.encode().as_slice(), &version.to_be_bytes()].concat();
+    RowId { table: Table::Material, key }
 }
 
 /// Whose material a row is.
 #[must_use]
-pub(super) fn parse_material_row(key: &[u8]) -> Option<(KeyId, u32)> {
-    let (id, version) = key.split_first_chunk::<{ KeyId::LEN }>()?;
-    let version: [u8; 4] = version.try_into().ok()?;
-    Some((KeyId::from_bytes(*id), u32::from_be_bytes(version)))
+pub(super) fn parse_material_row(key: &[u8]) -> Option<(KeyPlace, u32)> {
+    let (place, version) = KeyPlace::decode(key)?;
+    Some((place, u32::from_be_bytes(version.try_into().ok()?)))
 }
 
 #[cfg(test)]
@@ -485,7 +494,7 @@ mod tests {
     #[test]
     fn rows_come_back_as_they_were() {
         let scope = Scope::new("111122223333", "eu-west-1").unwrap();
-        let id = KeyId::generate().unwrap();
+        let id = KeyId::generate(Reach::MultiRegion).unwrap();
         let now = DateTime::from_timestamp(1_700_000_000, 123_000).unwrap();
         let (version, _) = KeyVersion::generate(id, KeySpec::default(), 1, now, None).unwrap();
         let key = Key {
@@ -497,7 +506,10 @@ mod tests {
             description: "häuser".to_owned(),
             state: KeyState::PendingDeletion,
             deletion_date: Some(now),
+            pending_window_in_days: Some(7),
+            multi_region: Some(MultiRegionPart::Replica),
             origin: Origin::External,
+            managed: true,
             pending: Some(KeyVersion {
                 imported: Some(Imported { valid_to: Some(now), description: None, present: true }),
                 ..version.clone()
@@ -507,25 +519,27 @@ mod tests {
             tags: BTreeMap::from([("a".to_owned(), String::new())]),
             policy: Some("{}".to_owned()),
         };
-        assert_eq!(Key::decode(id, key.encode().unwrap().expose()).unwrap(), key);
-        assert_eq!(Key::decode(id, b"{}"), None);
-
-        let name = AliasName::parse("alias/a/b").unwrap();
-        let row = Alias::row(&scope, &name);
-        let value = Alias::encode(id, now, now).unwrap();
-        let alias = Alias::decode(&row.key, value.expose(), Revision(3)).unwrap();
-        assert_eq!((alias.scope, alias.name, alias.target), (scope, name, id));
-        assert_eq!(parse_material_row(&material_row(id, 7).key), Some((id, 7)));
+        let bytes = key.encode().unwrap();
+        assert_eq!(Key::decode(&key.place(), bytes.expose()).unwrap(), key);
+        assert_eq!(Key::decode(&key.place(), b"{}"), None);
+        for elsewhere in [
+            KeyPlace { region: "us-east-1".to_owned(), ..key.place() },
+            KeyPlace { id: KeyId::from_bytes(Reach::Regional, *id.as_bytes()), ..key.place() },
+        ] {
+            assert_eq!(Key::decode(&elsewhere, bytes.expose()), None);
+        }
+        assert_eq!(parse_material_row(&material_row(&key.place(), 7).key), Some((key.place(), 7)));
     }
 
     #[test]
     fn versions_out_of_order_are_no_key() {
-        let id = KeyId::generate().unwrap();
+        let id = KeyId::generate(Reach::Regional).unwrap();
+        let place = KeyPlace { id, region: "eu-west-1".to_owned() };
         let text = r#"{"v":1,"account":"111122223333","region":"eu-west-1","state":"Enabled",
             "created":"2026-01-01T00:00:00Z","versions":[{"number":2,
             "created":"2026-01-01T00:00:00Z","material_id":"00"}]}"#;
-        assert_eq!(Key::decode(id, text.as_bytes()), None);
+        assert_eq!(Key::decode(&place, text.as_bytes()), None);
         let first = text.replace("\"number\":2", "\"number\":1");
-        assert!(Key::decode(id, first.as_bytes()).is_some());
+        assert!(Key::decode(&place, first.as_bytes()).is_some());
     }
 }

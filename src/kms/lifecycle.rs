@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::alias::Alias;
 use super::directory::{Call, Directory, Done, Found};
-use super::id::KeyId;
-use super::key::{Alias, Key, KeyVersion, Origin, key_row, material_row};
+use super::id::{KeyId, KeyReference, Reach};
+use super::key::{Key, KeyVersion, MultiRegionPart, Origin, key_row, material_row};
 use super::outputs::{
     CancelKeyDeletionOutput, KeyListEntry, KeyMetadata, Listed, ScheduleKeyDeletionOutput,
 };
@@ -25,19 +26,21 @@ use crate::store::{Change, Revision};
 /// # Errors
 /// [`Error::Validation`], [`Error::Unsupported`], [`Error::Tag`], [`Error::LimitExceeded`].
 pub fn create_key(
-    _directory: &Directory,
+    directory: &Directory,
     call: &Call<'_>,
     request: &CreateKey,
 ) -> Result<Done<KeyMetadata>, Error> {
     let (spec, usage) = check_kind(request)?;
     let tags = tags::merged(&BTreeMap::new(), &request.tags)?;
-    let id = KeyId::generate()?;
     let origin = check_origin(request)?;
+    let multi_region = request.multi_region.then_some(MultiRegionPart::Primary);
+    let id = KeyId::generate(multi_region.map_or(Reach::Regional, |_| Reach::MultiRegion))?;
+    let place = call.scope.place(id);
     let (mut versions, mut changes) = (Vec::new(), Vec::new());
     if origin == Origin::AwsKms {
         let (version, material) = KeyVersion::generate(id, spec, 1, call.now, None)?;
         versions.push(version);
-        let row = material_row(id, 1);
+        let row = material_row(&place, 1);
         changes.push(Change { row, expected: Revision(0), value: Some(material) });
     }
     let key = Key {
@@ -52,15 +55,19 @@ pub fn create_key(
             Origin::External => KeyState::PendingImport,
         },
         deletion_date: None,
+        pending_window_in_days: None,
+        multi_region,
         origin,
+        managed: false,
         versions,
         pending: None,
         rotation: None,
         tags,
         policy: request.policy.clone(),
     };
-    changes.push(Change { row: key_row(id), expected: Revision(0), value: Some(key.encode()?) });
-    let mut done = Done::plain(key.metadata()?);
+    let row = key_row(&place);
+    changes.push(Change { row, expected: Revision(0), value: Some(key.encode()?) });
+    let mut done = Done::plain(directory.metadata(&key));
     done.touched.key = Some(key.arn());
     done.touched.version = key.versions.last().map(|version| version.number);
     Ok(done.changing(changes))
@@ -77,7 +84,7 @@ pub fn describe_key(
 ) -> Result<Done<KeyMetadata>, Error> {
     directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
-    let metadata = found.entry.key.metadata()?;
+    let metadata = directory.metadata(&found.entry.key);
     Ok(Done::of(found, None, metadata))
 }
 
@@ -140,7 +147,7 @@ pub fn update_key_description(
     update(found, Act::Describe, |key| key.description = description)
 }
 
-/// `ScheduleKeyDeletion`
+/// `ScheduleKeyDeletion`; a primary key that has replicas waits for their removal first.
 ///
 /// # Errors
 /// As [`Directory::find_key`]; [`Error::Validation`], [`Error::InvalidState`].
@@ -158,17 +165,22 @@ pub fn schedule_key_deletion(
         let constraint = "Member must have value less than or equal to 30";
         return Err(Error::constraint(&days.to_string(), "pendingWindowInDays", constraint));
     }
-    let date = call.now + TimeDelta::days(i64::from(days));
     let found = directory.find_key(call, &request.key_id)?;
+    let key = &found.entry.key;
+    let waits = !key.is_replica() && !directory.related(key).is_empty();
     let output = ScheduleKeyDeletionOutput {
-        key_id: found.entry.key.arn(),
-        deletion_date: date,
-        key_state: KeyState::PendingDeletion,
+        key_id: key.arn(),
+        deletion_date: (!waits).then(|| call.now + TimeDelta::days(i64::from(days))),
+        key_state: match waits {
+            true => KeyState::PendingReplicaDeletion,
+            false => KeyState::PendingDeletion,
+        },
         pending_window_in_days: days,
     };
     let done = update(found, Act::ScheduleDeletion, |key| {
-        key.state = KeyState::PendingDeletion;
-        key.deletion_date = Some(date);
+        key.state = output.key_state;
+        key.deletion_date = output.deletion_date;
+        key.pending_window_in_days = waits.then_some(days);
     })?;
     Ok(with_output(done, output))
 }
@@ -187,6 +199,7 @@ pub fn cancel_key_deletion(
     let done = update(found, Act::CancelDeletion, |key| {
         key.state = if key.is_whole() { KeyState::Disabled } else { KeyState::PendingImport };
         key.deletion_date = None;
+        key.pending_window_in_days = None;
     })?;
     Ok(with_output(done, output))
 }
@@ -201,8 +214,9 @@ pub fn expired_keys(directory: &Directory, now: DateTime<Utc>) -> Vec<(Scope, St
     directory.expired_keys(now).into_iter().map(arn).collect()
 }
 
-/// Removes a key whose waiting period is over: record, material and aliases. What was sealed
-/// under it never opens again.
+/// Removes a key whose waiting period is over: record, material and aliases. What was sealed under it
+/// never opens again, unless another region has a key of the same id. The waiting period of a primary
+/// key begins when its last replica is removed.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such key, or its period is not over.
@@ -212,24 +226,38 @@ pub fn delete_key(
     request: &DeleteKey,
 ) -> Result<Done<()>, Error> {
     let missing = || Error::NotFound(format!("Key '{}' does not exist", request.key_id));
-    let id = request.key_id.rsplit('/').next().and_then(KeyId::parse).ok_or_else(missing)?;
-    let entry = directory.entry(id).ok_or_else(missing)?;
+    let KeyReference::Key(_, id) = KeyReference::parse(&request.key_id)? else {
+        return Err(missing());
+    };
+    let place = call.scope.place(id);
+    let entry = directory.entry(&place).ok_or_else(missing)?;
     let ours = entry.key.scope == *call.scope && entry.key.is_expired(call.now);
     if !ours {
         return Err(missing());
     }
-    let mut changes = vec![Change { row: key_row(id), expected: entry.revision, value: None }];
+    let mut changes = vec![Change { row: key_row(&place), expected: entry.revision, value: None }];
     let versions = entry.key.versions.iter().chain(&entry.key.pending);
     for version in versions.filter(|version| version.is_present()) {
-        let row = material_row(id, version.number);
+        let row = material_row(&place, version.number);
         changes.push(Change { row, expected: Revision(1), value: None });
     }
     for alias in directory.aliases(&entry.key.scope, Some(id), None, usize::MAX) {
         let row = Alias::row(&alias.scope, &alias.name);
         changes.push(Change { row, expected: alias.revision, value: None });
     }
-    for grant in directory.grants_of(id, None, usize::MAX, |_| true) {
+    for grant in directory.grants_of(&place, None, usize::MAX, |_| true) {
         changes.push(Change { row: grant.row(), expected: grant.revision, value: None });
+    }
+    let related = directory.related(&entry.key);
+    if let Some(primary) = related.iter().find(|other| !other.key.is_replica()) {
+        let mut key = primary.key.clone();
+        if let (1, Some(days)) = (related.len(), key.pending_window_in_days) {
+            key.state = KeyState::PendingDeletion;
+            key.deletion_date = Some(call.now + TimeDelta::days(i64::from(days)));
+            key.pending_window_in_days = None;
+        }
+        // Written also when nothing changes, so that who counts its replicas meanwhile counts again.
+        changes.push(primary.replace(&key)?);
     }
     let mut done = Done::plain(());
     done.touched.key = Some(entry.key.arn());
@@ -253,6 +281,23 @@ pub(super) fn update(
     Ok(Done::of(found, None, ()).changing(changes))
 }
 
+/// The same for a key and those of its id in other regions, whatever their state.
+pub(super) fn update_all(
+    directory: &Directory,
+    found: Found,
+    act: Act,
+    change: impl Fn(&mut Key),
+) -> Result<Done<()>, Error> {
+    let related = directory.related(&found.entry.key);
+    let mut done = update(found, act, &change)?;
+    for entry in related {
+        let mut key = entry.key.clone();
+        change(&mut key);
+        done.changes.push(entry.replace(&key)?);
+    }
+    Ok(done)
+}
+
 /// The same with an answer.
 pub(super) fn with_output<T>(done: Done<()>, output: T) -> Done<T> {
     Done { output, changes: done.changes, reads: done.reads, touched: done.touched }
@@ -263,9 +308,6 @@ fn check_origin(request: &CreateKey) -> Result<Origin, Error> {
     let unsupported = |what: &str| Err(Error::Unsupported(what.to_owned()));
     if request.custom_key_store_id.is_some() || request.xks_key_id.is_some() {
         return unsupported("strongroom has no custom key stores");
-    }
-    if request.multi_region {
-        return unsupported("strongroom does not make multi-Region keys yet");
     }
     match request.origin.as_deref() {
         None | Some("AWS_KMS") => Ok(Origin::AwsKms),

@@ -121,7 +121,7 @@ impl KeyEntry {
 
     /// The change that writes `key` over this entry.
     pub(super) fn replace(&self, key: &Key) -> Result<Change, Error> {
-        let (row, value) = (key_row(key.id), key.encode()?);
+        let (row, value) = (key_row(&key.place()), key.encode()?);
         Ok(Change { row, expected: self.revision, value: Some(value) })
     }
 }

@@ -10,17 +10,19 @@
 //! | `spec.rs` | key specs: what a key is and may be used for |
 //! | `state.rs` | key states, and the one table of what each allows |
 //! | `key.rs` | the key record and its versions |
-//! | `grant.rs` | one grant, and what it allows |
+//! | `grant.rs`, `alias.rs` | one grant, and what it allows; one alias |
 //! | `blob.rs`, `import_token.rs` | ciphertext blobs, import tokens |
 //! | `material.rs` | key material in memory, ready to use |
-//! | `directory.rs` | keys, aliases and grants in memory |
+//! | `memory.rs`, `directory.rs` | keys, aliases and grants in memory, and how they are found |
 //! | `constraints.rs` | what the API's model forbids about a request |
 //! | `requests.rs`, `outputs.rs` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
-//! | `lifecycle.rs`, `rotation.rs`, `import.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
+//! | `lifecycle.rs`, `rotation.rs`, `import.rs`, `multi_region.rs`, `managed.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
 //! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | operations with keys |
 //! | `error.rs` | refusals, in AWS's words |
 
+#[cfg(feature = "server")]
+mod alias;
 #[cfg(feature = "server")]
 mod aliases;
 pub mod blob;
@@ -49,7 +51,13 @@ mod lifecycle;
 #[cfg(feature = "server")]
 mod macs;
 #[cfg(feature = "server")]
+mod managed;
+#[cfg(feature = "server")]
 mod material;
+#[cfg(feature = "server")]
+mod memory;
+#[cfg(feature = "server")]
+mod multi_region;
 mod outputs;
 #[cfg(feature = "server")]
 mod page;
@@ -91,7 +99,7 @@ pub use import::{
     get_parameters_for_import, import_key_material,
 };
 #[cfg(feature = "server")]
-pub use key::{Key, KeyVersion, Origin, Rotation, RotationType};
+pub use key::{Key, KeyVersion, MultiRegionPart, Origin, Rotation, RotationType};
 #[cfg(feature = "server")]
 pub use lifecycle::{
     cancel_key_deletion, create_key, delete_key, describe_key, disable_key, enable_key,
@@ -100,7 +108,11 @@ pub use lifecycle::{
 #[cfg(feature = "server")]
 pub use macs::{generate_mac, verify_mac_of};
 #[cfg(feature = "server")]
+pub use managed::create_managed_key;
+#[cfg(feature = "server")]
 pub use material::KeyEntry;
+#[cfg(feature = "server")]
+pub use multi_region::{replica_in, replicate_key, update_primary_region};
 pub use outputs::*;
 #[cfg(feature = "server")]
 pub use policies::{get_key_policy, list_key_policies, put_key_policy};

@@ -36,6 +36,8 @@ pub struct KeyMetadata {
     pub key_usage: KeyUsage,
     /// `AWS_KMS` or `EXTERNAL`.
     pub origin: &'static str,
+    /// `CUSTOMER`, or `AWS` for a key such as `alias/aws/s3`.
+    pub key_manager: &'static str,
     /// Whether all its material is here; imported material may not be.
     pub has_material: bool,
     /// The first day on which imported material is removed.
@@ -44,10 +46,45 @@ pub struct KeyMetadata {
     pub key_state: KeyState,
     /// When it will be removed, while it waits for that.
     pub deletion_date: Option<DateTime<Utc>>,
+    /// Days to wait once its replicas are gone, while it waits for that.
+    pub pending_window_in_days: Option<i32>,
+    /// The set that a multi-Region key belongs to.
+    pub multi_region: Option<MultiRegionConfiguration>,
     /// The version that encrypts.
     pub current_key_version: u32,
     /// Names that version's material: 64 hex digits.
     pub current_key_material_id: String,
+}
+
+/// A set of multi-Region keys, as one of them shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultiRegionConfiguration {
+    /// `PRIMARY` or `REPLICA`: the key that shows it.
+    pub part: &'static str,
+    /// The one that is replicated.
+    pub primary: Option<MultiRegionKey>,
+    /// The others, by region.
+    pub replicas: Vec<MultiRegionKey>,
+}
+
+/// One of a set of multi-Region keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultiRegionKey {
+    /// The key's ARN.
+    pub arn: String,
+    /// Such as `us-east-1`.
+    pub region: String,
+}
+
+/// Answer of `ReplicateKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicateKeyOutput {
+    /// The replica.
+    pub metadata: KeyMetadata,
+    /// Its policy's document.
+    pub policy: String,
+    /// Its tags, by name.
+    pub tags: Vec<Tag>,
 }
 
 /// A page of a list.
@@ -75,12 +112,12 @@ pub struct AliasEntry {
     pub alias_name: String,
     /// The alias's ARN.
     pub alias_arn: String,
-    /// A UUID.
-    pub target_key_id: String,
+    /// A UUID; none for an alias of AWS's whose key is not made yet.
+    pub target_key_id: Option<String>,
     /// When the alias was made.
-    pub creation_date: DateTime<Utc>,
+    pub creation_date: Option<DateTime<Utc>>,
     /// When it was last moved.
-    pub last_updated_date: DateTime<Utc>,
+    pub last_updated_date: Option<DateTime<Utc>>,
 }
 
 /// An entry of `DescribeKeyVersions`.
@@ -113,8 +150,8 @@ pub struct RotationEntry {
     pub rotation_type: Option<&'static str>,
     /// Of imported material.
     pub imported: Option<ImportedEntry>,
-    /// Whether the next rotation makes it current.
-    pub pending_rotation: bool,
+    /// As AWS spells it: `CURRENT`, `NON_CURRENT`, or that it waits for what.
+    pub state: &'static str,
 }
 
 /// What is known of imported material.
@@ -184,9 +221,9 @@ pub struct RotateKeyOnDemandOutput {
 pub struct ScheduleKeyDeletionOutput {
     /// The key's ARN.
     pub key_id: String,
-    /// When the key will be removed.
-    pub deletion_date: DateTime<Utc>,
-    /// `PendingDeletion`.
+    /// When the key will be removed; not known while it has replicas.
+    pub deletion_date: Option<DateTime<Utc>>,
+    /// `PendingDeletion`, or `PendingReplicaDeletion` while it has replicas.
     pub key_state: KeyState,
     /// The waiting period.
     pub pending_window_in_days: i32,

@@ -70,7 +70,7 @@ fn check_name(name: Option<&str>) -> Result<(), Error> {
 }
 
 /// AWS's, as it is written there (Developer Guide, "Default key policy").
-fn default_policy(scope: &Scope) -> String {
+pub(super) fn default_policy(scope: &Scope) -> String {
     let account = scope.account();
     format!(
         "{{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"key-default-1\",\n  \"Statement\" : [ {{\n    \

@@ -15,8 +15,8 @@ use super::outputs::{
     GenerateDataKeyOutput, GenerateMacOutput, GetKeyPolicyOutput, GetPublicKeyOutput,
     GrantConstraints, GrantEntry, ImportKeyMaterialOutput, KeyLastUsage, KeyListEntry, KeyMetadata,
     KeyRotationStatus, KeyVersionEntry, Listed, ParametersForImport, ReEncryptOutput,
-    RotateKeyOnDemandOutput, RotationEntry, ScheduleKeyDeletionOutput, SignOutput, Tag,
-    VerifyMacOutput, VerifyOutput, WrappedDataKey,
+    ReplicateKeyOutput, RotateKeyOnDemandOutput, RotationEntry, ScheduleKeyDeletionOutput,
+    SignOutput, Tag, VerifyMacOutput, VerifyOutput, WrappedDataKey,
 };
 use crate::crypto::Plaintext;
 
@@ -110,7 +110,7 @@ requests! {
         custom_key_store_id: Option<String>,
         /// Refused: there are none.
         xks_key_id: Option<String>,
-        /// Refused: not made yet.
+        /// Whether it may be replicated into other regions.
         multi_region: bool,
     } => KeyMetadata;
 
@@ -161,6 +161,12 @@ requests! {
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => KeyMetadata;
+
+    /// Makes the AWS-managed key of an alias. Not a call of clients: the service's own.
+    CreateManagedKey {
+        /// `alias/aws/s3` and the like.
+        alias_name: String,
+    } => ();
 
     /// Takes the secret out of a ciphertext that was encapsulated to a key.
     Decapsulate {
@@ -502,6 +508,22 @@ requests! {
         grant_tokens: Vec<String>,
     } => ReEncryptOutput;
 
+    /// Makes a key of the same id and material in another region.
+    ReplicateKey {
+        /// Key id or ARN of a multi-Region primary key.
+        key_id: String,
+        /// Such as `eu-west-1`.
+        replica_region: String,
+        /// The replica's policy; AWS's default one when absent.
+        policy: Option<String>,
+        /// Whether the policy may lock its author out.
+        bypass_policy_lockout_safety_check: bool,
+        /// The replica's, up to 8,192 characters.
+        description: Option<String>,
+        /// The replica's, up to 50.
+        tags: Vec<Tag>,
+    } => ReplicateKeyOutput;
+
     /// Moves a wrapped data key to another key, version or context.
     RewrapDataKey {
         /// Up to 6,144 bytes.
@@ -586,6 +608,14 @@ requests! {
         alias_name: String,
         /// Key id or ARN.
         target_key_id: String,
+    } => ();
+
+    /// Makes a replica the primary key of its set, and the primary a replica.
+    UpdatePrimaryRegion {
+        /// Key id or ARN of the primary key.
+        key_id: String,
+        /// The replica's.
+        primary_region: String,
     } => ();
 
     /// Replaces a key's description.

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
 use super::key::{Key, KeyVersion, Origin, Rotation, RotationType, material_row};
-use super::lifecycle::{update, with_output};
+use super::lifecycle::{update_all, with_output};
 use super::outputs::{
     ImportedEntry, KeyRotationStatus, KeyVersionEntry, Listed, RotateKeyOnDemandOutput,
     RotationEntry,
@@ -19,7 +19,7 @@ use super::requests::{
     ListKeyRotations, RotateKey, RotateKeyOnDemand,
 };
 use super::state::Act;
-use crate::store::{Change, Revision};
+use crate::store::{Change, Revision, Value};
 
 /// `RotateKeyOnDemand`: a version with fresh material encrypts from now on; every older version
 /// goes on decrypting.
@@ -35,6 +35,7 @@ pub fn rotate_key_on_demand(
     let found = directory.find_key(call, &request.key_id)?;
     let key = &found.entry.key;
     check_rotates(key)?;
+    check_primary(key)?;
     key.state.permits(Act::Rotate, &key.arn())?;
     let on_demand = |version: &&KeyVersion| version.rotated == Some(RotationType::OnDemand);
     if key.versions.iter().filter(on_demand).count() >= ROTATIONS {
@@ -43,7 +44,7 @@ pub fn rotate_key_on_demand(
             key.arn()
         )));
     }
-    add_version(found, call.now, RotationType::OnDemand)
+    add_version(directory, found, call.now, RotationType::OnDemand)
 }
 
 /// Adds a version to a key whose automatic rotation is due.
@@ -60,7 +61,7 @@ pub fn rotate_key(
         let arn = found.entry.key.arn();
         return Err(Error::NotFound(format!("Key '{arn}' has no rotation that is due")));
     }
-    add_version(found, call.now, RotationType::Automatic)
+    add_version(directory, found, call.now, RotationType::Automatic)
 }
 
 /// Keys whose automatic rotation is due, by scope and ARN.
@@ -86,13 +87,15 @@ pub fn enable_key_rotation(
     let next = call.now + TimeDelta::days(i64::from(period_in_days));
     let found = directory.find_key(call, &request.key_id)?;
     check_rotates(&found.entry.key)?;
+    check_primary(&found.entry.key)?;
     if found.entry.key.origin == Origin::External {
         let arn = found.entry.key.arn();
         return Err(Error::Unsupported(format!(
             "{arn} origin is EXTERNAL which is not valid for this operation."
         )));
     }
-    update(found, Act::Rotate, |key| key.rotation = Some(Rotation { period_in_days, next }))
+    let rotation = Some(Rotation { period_in_days, next });
+    update_all(directory, found, Act::Rotate, |key| key.rotation = rotation)
 }
 
 /// `DisableKeyRotation`
@@ -105,7 +108,9 @@ pub fn disable_key_rotation(
     request: &DisableKeyRotation,
 ) -> Result<Done<()>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
-    update(found, Act::Rotate, |key| key.rotation = None)
+    check_rotates(&found.entry.key)?;
+    check_primary(&found.entry.key)?;
+    update_all(directory, found, Act::Rotate, |key| key.rotation = None)
 }
 
 /// `GetKeyRotationStatus`
@@ -119,6 +124,7 @@ pub fn get_key_rotation_status(
 ) -> Result<Done<KeyRotationStatus>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
     let key = &found.entry.key;
+    check_rotates(key)?;
     key.state.permits(Act::Describe, &key.arn())?;
     let output = KeyRotationStatus {
         key_id: key.arn(),
@@ -140,12 +146,14 @@ pub fn list_key_rotations(
 ) -> Result<Done<Listed<RotationEntry>>, Error> {
     let all = request.include_key_material.as_deref() == Some("ALL_KEY_MATERIAL");
     let found = directory.find_key(call, &request.key_id)?;
+    check_rotates(&found.entry.key)?;
     let (key, marker) = (&found.entry.key, request.marker.as_deref());
     let kind = if all { "material" } else { "rotations" };
     let arn = key.arn();
     let page = Page::new(call.scope, &[kind, &arn], request.limit, (100, 1000), marker)?;
     let after = after(&page)?;
     let current = key.versions.last().map(|version| version.number);
+    let here = directory.related(key).iter().all(|entry| entry.key.has_pending());
     let waiting = key.pending.as_ref().map(|version| version.number);
     let shown =
         |version: &&KeyVersion| version.number > after && (all || version.rotated.is_some());
@@ -154,7 +162,12 @@ pub fn list_key_rotations(
         key_version: version.number,
         key_material_id: version.material_id.clone(),
         current: Some(version.number) == current,
-        pending_rotation: Some(version.number) == waiting,
+        state: match Some(version.number) {
+            number if number == current => "CURRENT",
+            number if number != waiting => "NON_CURRENT",
+            _ if here => "PENDING_ROTATION",
+            _ => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
+        },
         imported: version.imported.as_ref().map(|imported| ImportedEntry {
             present: imported.present,
             valid_to: imported.valid_to,
@@ -191,43 +204,60 @@ pub fn describe_key_versions(
 
 /// Rotations on demand of one key at the most (AWS KMS Developer Guide, "Resource quotas").
 const ROTATIONS: usize = 25;
+
+/// Adds a version to a key, and to those of its id in other regions.
 fn add_version(
+    directory: &Directory,
     found: Found,
     now: DateTime<Utc>,
     kind: RotationType,
 ) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
     let (id, key_id) = (found.entry.key.id, found.entry.key.arn());
-    if let Some(pending) = found.entry.key.pending.clone() {
-        return promote(found, pending, now);
-    }
     if found.entry.key.origin == Origin::External {
-        let state = "without key material to rotate to: import it as NEW_KEY_MATERIAL first";
-        return Err(Error::InvalidState { arn: key_id, state });
+        return promote(directory, found, now);
     }
     let key_version = found.entry.key.current()?.number + 1;
     let spec = found.entry.key.spec;
-    let (version, value) = KeyVersion::generate(id, spec, key_version, now, Some(kind))?;
-    let row = material_row(id, key_version);
-    let material = Change { row, expected: Revision(0), value: Some(value) };
-    let mut done = update(found, Act::Rotate, |key| rotate(key, version, now, kind))?;
-    // Material first, so that no reader meets a version without it.
-    done.changes.insert(0, material);
+    let (version, material) = KeyVersion::generate(id, spec, key_version, now, Some(kind))?;
+    let related = directory.related(&found.entry.key);
+    let places = related.iter().map(|entry| entry.key.place()).chain([found.entry.key.place()]);
+    let rows: Vec<_> = places.map(|place| material_row(&place, key_version)).collect();
+    let mut done = update_all(directory, found, Act::Rotate, |key| {
+        rotate(key, version.clone(), now, kind);
+    })?;
+    for row in rows {
+        let value = Some(Value::from(material.expose().to_vec()));
+        // Material first, so that no reader meets a version without it.
+        done.changes.insert(0, Change { row, expected: Revision(0), value });
+    }
     done.touched.version = Some(key_version);
     Ok(with_output(done, RotateKeyOnDemandOutput { key_id, key_version }))
 }
 
-/// Makes imported material that waited current.
+/// Makes imported material that waited current; of a set of multi-Region keys, in all of them.
 fn promote(
+    directory: &Directory,
     found: Found,
-    mut version: KeyVersion,
     now: DateTime<Utc>,
 ) -> Result<Done<RotateKeyOnDemandOutput>, Error> {
-    let (key_id, key_version) = (found.entry.key.arn(), version.number);
-    version.created = now;
-    version.rotated = Some(RotationType::OnDemand);
-    let mut done = update(found, Act::Rotate, |key| {
-        key.pending = None;
-        rotate(key, version, now, RotationType::OnDemand);
+    let key_id = found.entry.key.arn();
+    let wrong = |state| Error::InvalidState { arn: key_id.clone(), state };
+    let none = "without key material to rotate to: import it as NEW_KEY_MATERIAL first";
+    let pending = found.entry.key.pending.as_ref().filter(|version| version.is_present());
+    let key_version = pending.ok_or_else(|| wrong(none))?.number;
+    if !directory.related(&found.entry.key).iter().all(|entry| entry.key.has_pending()) {
+        return Err(wrong("waiting for the same key material to be imported into its replicas"));
+    }
+    let mut done = update_all(directory, found, Act::Rotate, |key| {
+        if let Some(version) = key.pending.take() {
+            let rotated = Some(RotationType::OnDemand);
+            rotate(
+                key,
+                KeyVersion { created: now, rotated, ..version },
+                now,
+                RotationType::OnDemand,
+            );
+        }
     })?;
     done.touched.version = Some(key_version);
     Ok(with_output(done, RotateKeyOnDemandOutput { key_id, key_version }))
@@ -248,6 +278,17 @@ fn check_rotates(key: &Key) -> Result<(), Error> {
     }
     let (arn, spec) = (key.arn(), key.spec.as_str());
     Err(Error::Unsupported(format!("{arn} is a {spec} key, which cannot be rotated")))
+}
+
+/// The rotation of a set of multi-Region keys is its primary key's.
+fn check_primary(key: &Key) -> Result<(), Error> {
+    if !key.is_replica() {
+        return Ok(());
+    }
+    let arn = key.arn();
+    Err(Error::Unsupported(format!(
+        "{arn} is a multi-Region replica key; its rotation is that of its primary key"
+    )))
 }
 
 /// The last version of the page before.

@@ -14,6 +14,8 @@ pub enum KeyState {
     Disabled,
     /// Waiting to be removed.
     PendingDeletion,
+    /// Waiting for its replicas to be removed, and then to be removed itself.
+    PendingReplicaDeletion,
     /// Waiting for its material.
     PendingImport,
 }
@@ -49,6 +51,7 @@ impl KeyState {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingDeletion => "PendingDeletion",
+            Self::PendingReplicaDeletion => "PendingReplicaDeletion",
             Self::PendingImport => "PendingImport",
         }
     }
@@ -68,7 +71,7 @@ impl KeyState {
             | (Self::Disabled, Act::Describe | Act::Disable | Act::Enable | Act::Import)
             | (Self::PendingImport, Act::Describe | Act::Import)
             | (Self::Enabled | Self::Disabled | Self::PendingImport, Act::ScheduleDeletion)
-            | (Self::PendingDeletion, Act::CancelDeletion) => Ok(()),
+            | (Self::PendingDeletion | Self::PendingReplicaDeletion, Act::CancelDeletion) => Ok(()),
             (Self::Disabled, Act::Rotate | Act::Use) => Err(Error::Disabled(arn.to_owned())),
             (Self::PendingImport, Act::Disable | Act::Enable | Act::Rotate | Act::Use) => {
                 Err(Error::InvalidState { arn: arn.to_owned(), state: "pending import" })
@@ -77,7 +80,7 @@ impl KeyState {
                 Err(Error::InvalidState { arn: arn.to_owned(), state: "not pending deletion" })
             }
             (
-                Self::PendingDeletion,
+                Self::PendingDeletion | Self::PendingReplicaDeletion,
                 Act::Describe
                 | Act::Disable
                 | Act::Enable
@@ -114,6 +117,7 @@ mod tests {
             (KeyState::Enabled, "syyyyyyyy"),
             (KeyState::Disabled, "syyyyydyd"),
             (KeyState::PendingDeletion, "yssssysss"),
+            (KeyState::PendingReplicaDeletion, "yssssysss"),
             (KeyState::PendingImport, "syssyysys"),
         ];
         for (state, row) in rows {

@@ -5,7 +5,8 @@ use super::Error;
 use super::operation::{Circumstances, Rooms};
 use super::permit::Permit;
 use crate::iam::{Decision, Policy, Principal, Resource, decide};
-use crate::kms::{self, id::KeyId};
+use crate::kms::id::{KeyId, Reach};
+use crate::kms::{self, Scope};
 
 /// The policy of a key that is to be made.
 pub(super) fn new_key_policy(
@@ -16,9 +17,24 @@ pub(super) fn new_key_policy(
 ) -> Result<(), Error> {
     let Some(text) = &request.policy else { return Ok(()) };
     // The key has no name yet; a policy that names keys at all is one that was written for another.
-    let arn = at.scope.key_arn(KeyId::from_bytes([0; KeyId::LEN]));
+    let arn = at.scope.key_arn(KeyId::from_bytes(Reach::Regional, [0; KeyId::LEN]));
     let bypass = request.bypass_policy_lockout_safety_check;
     check(text, &arn, at.scope.account(), permit.principal(), bypass)
+}
+
+/// The policy of a replica that is to be made.
+pub(super) fn replica_policy(
+    request: &kms::ReplicateKey,
+    rooms: &Rooms,
+    at: &Circumstances,
+    permit: &Permit,
+) -> Result<(), Error> {
+    let Some(text) = &request.policy else { return Ok(()) };
+    let found = rooms.keys.find_key(&at.call(), &request.key_id)?;
+    let key = &found.entry.key;
+    let scope = Scope::new(key.scope.account(), &request.replica_region)?;
+    let bypass = request.bypass_policy_lockout_safety_check;
+    check(text, &scope.key_arn(key.id), scope.account(), permit.principal(), bypass)
 }
 
 /// The policy that is to be put on a key.

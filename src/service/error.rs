@@ -88,7 +88,9 @@ impl Error {
             Self::InvalidRegion | Self::Kms(K::Validation(_)) => {
                 ("ValidationException", 400, Code::InvalidArgument)
             }
-            Self::Kms(K::AlreadyExists(_)) => ("AlreadyExistsException", 400, Code::AlreadyExists),
+            Self::Kms(K::AlreadyExists(_) | K::KeyExists(_)) => {
+                ("AlreadyExistsException", 400, Code::AlreadyExists)
+            }
             Self::Kms(K::Disabled(_)) => ("DisabledException", 400, Code::FailedPrecondition),
             Self::Kms(K::ExpiredImportToken) => {
                 ("ExpiredImportTokenException", 400, Code::FailedPrecondition)
@@ -127,7 +129,9 @@ impl Error {
             Self::Kms(K::MalformedPolicy(_)) => {
                 ("MalformedPolicyDocumentException", 400, Code::InvalidArgument)
             }
-            Self::Kms(K::NotFound(_)) => ("NotFoundException", 400, Code::NotFound),
+            Self::Kms(K::ManagedKeyMissing { .. } | K::NotFound(_)) => {
+                ("NotFoundException", 400, Code::NotFound)
+            }
             Self::Kms(K::Tag(_)) => ("TagException", 400, Code::InvalidArgument),
             Self::Kms(K::Unsupported(_)) => {
                 ("UnsupportedOperationException", 400, Code::Unimplemented)

@@ -42,7 +42,7 @@ pub struct Target {
     /// To what.
     pub(super) resource: Resource,
     /// The key, when it is one.
-    pub(super) key: Option<kms::id::KeyId>,
+    pub(super) key: Option<kms::id::KeyPlace>,
 }
 
 /// What an execution gave: the output, what is to be written, and what the record says of it.

@@ -99,6 +99,14 @@ macro_rules! register {
             None => blob($rooms, $at, &$self.ciphertext_blob),
         }?
     };
+    (@target replica, $self:ident, $rooms:ident, $at:ident) => {
+        resource(&kms::replica_in(
+            &$rooms.keys,
+            &$at.call(),
+            &$self.key_id,
+            &$self.primary_region,
+        )?)
+    };
     (@target source, $self:ident, $rooms:ident, $at:ident) => {
         source(
             $rooms,
@@ -147,6 +155,8 @@ register! {
     Decrypt => kms::decrypt, reads,
         on [source "kms:Decrypt"],
         records [key_id, encryption_algorithm] context encryption_context;
+    CreateManagedKey => kms::create_managed_key, writes,
+        on [account "kms:CreateManagedKey"], records [alias_name];
     Decapsulate => kms::decapsulate, reads,
         on [key "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
     DeleteAlias => kms::delete_alias, writes,
@@ -235,6 +245,12 @@ register! {
         on [re_encrypted "kms:ReEncryptFrom"; key "kms:ReEncryptTo", destination_key_id],
         records [source_key_id, destination_key_id, destination_encryption_context]
         context source_encryption_context to destination_encryption_context;
+    ReplicateKey => kms::replicate_key, writes,
+        on [key "kms:ReplicateKey", key_id; account "kms:CreateKey"],
+        records [
+            key_id, replica_region, policy, bypass_policy_lockout_safety_check, description, tags
+        ]
+        checks access::replica_policy;
     RetireGrant => kms::retire_grant, writes,
         on [account "kms:RetireGrant"], records [key_id, grant_id]
         checks access::retirement;
@@ -260,6 +276,9 @@ register! {
         on [blob "kms:Decrypt", ciphertext_blob], records [key_id] context encryption_context;
     UpdateAlias => kms::update_alias, writes,
         on [key "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
+    UpdatePrimaryRegion => kms::update_primary_region, writes,
+        on [key "kms:UpdatePrimaryRegion", key_id; replica "kms:UpdatePrimaryRegion"],
+        records [key_id, primary_region];
     UpdateKeyDescription => kms::update_key_description, writes,
         on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
     Verify => kms::verify, reads,
@@ -304,7 +323,7 @@ fn record(event: &mut Event, name: &str, value: &impl serde::Serialize) {
 }
 
 /// What an action is done to, before the action is named.
-pub(super) struct Named(Resource, Option<kms::id::KeyId>);
+pub(super) struct Named(Resource, Option<kms::id::KeyPlace>);
 
 impl Named {
     pub(super) fn named(self, action: &'static str) -> Target {
@@ -350,7 +369,7 @@ fn alias(rooms: &Rooms, at: &Circumstances, name: &str) -> Result<Named, Error> 
 fn resource(found: &kms::Found) -> Named {
     let key = &found.entry.key;
     let (account, arn) = (key.scope.account().to_owned(), key.arn());
-    Named(Resource::Key { account, arn, policy: key.policy.clone() }, Some(key.id))
+    Named(Resource::Key { account, arn, policy: key.policy.clone() }, Some(key.place()))
 }
 
 #[cfg(test)]
@@ -379,7 +398,13 @@ mod tests {
         let own: Vec<_> = names.symmetric_difference(&reachable).copied().collect();
         assert_eq!(
             own,
-            ["DeleteExpiredKeyMaterial", "DeleteKey", "GetCallerIdentity", "RotateKey"]
+            [
+                "CreateManagedKey",
+                "DeleteExpiredKeyMaterial",
+                "DeleteKey",
+                "GetCallerIdentity",
+                "RotateKey"
+            ]
         );
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn authorise<O: Operation>(
                 let context = request.context(action);
                 let operation = action.strip_prefix("kms:").unwrap_or(action);
                 let grant = key
+                    .as_ref()
                     .and_then(|key| rooms.keys.granting(key, &principal.arn, operation, context));
                 let silent =
                     || format!("because no resource-based policy allows the {action} action");

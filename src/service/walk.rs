@@ -50,6 +50,11 @@ impl Service {
             } else {
                 self.attempt(&caller, request.as_ref())
             };
+            if let (event, Err(Error::Kms(kms::Error::ManagedKeyMissing { name, .. }))) = &attempt
+                && self.make_managed_key(&event.account, &event.region, name).await
+            {
+                continue;
+            }
             match self.settle(attempt, &caller).await {
                 Err(store::Error::Conflict) => {}
                 Err(error) => return Reply::lost(caller.request_id, error.into()),
@@ -60,6 +65,23 @@ impl Service {
             }
         }
         self.refuse(caller, O::NAME, O::ACTION, Error::Contended).await.map(|never| match never {})
+    }
+
+    /// Makes the AWS-managed key that a call named first, in a walk of the service's own; whether the
+    /// call is to be tried again.
+    async fn make_managed_key(&self, account: &str, region: &str, name: &str) -> bool {
+        let own = Caller::service(account, region);
+        let request = kms::CreateManagedKey { alias_name: name.to_owned() };
+        let attempt = self.attempt(&own, &request);
+        match self.settle(attempt, &own).await {
+            // Somebody else may have made it in between.
+            Ok(Some((Ok(()) | Err(Error::Kms(kms::Error::AlreadyExists(_))), _)))
+            | Err(store::Error::Conflict) => true,
+            other => {
+                tracing::warn!(?other, "a managed key could not be made");
+                false
+            }
+        }
     }
 
     /// Records a call that a door could not translate: an unreadable or oversized message, an

@@ -386,3 +386,33 @@ def test_answers_name_the_material_and_the_trail_the_last_use(kms, key_id):
     assert last["KeyLastUsage"]["Operation"] == "Encrypt"
     assert last["KeyLastUsage"]["KmsRequestId"] == used["ResponseMetadata"]["RequestId"]
     assert last["TrackingStartDate"] == last["KeyCreationDate"] < last["KeyLastUsage"]["Timestamp"]
+
+
+def test_managed_keys_are_made_when_they_are_named_and_cannot_be_changed(server):
+    fresh = aws(server, account="999900001111")
+    predefined = [f"alias/aws/{service}" for service in ("ebs", "rds", "redshift", "s3")]
+    aliases = fresh.list_aliases()["Aliases"]
+    assert [alias["AliasName"] for alias in aliases] == predefined
+    assert not any("TargetKeyId" in alias for alias in aliases)
+    made = fresh.generate_data_key(KeyId="alias/aws/s3", KeySpec="AES_256")
+    assert fresh.decrypt(CiphertextBlob=made["CiphertextBlob"])["Plaintext"] == made["Plaintext"]
+    key = fresh.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    assert (key["KeyManager"], key["Arn"]) == ("AWS", made["KeyId"])
+    assert "my S3 objects" in key["Description"]
+    assert fresh.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
+    for operation, arguments in [
+        ("schedule_key_deletion", {}),
+        ("disable_key", {}),
+        ("disable_key_rotation", {}),
+        ("update_key_description", {"Description": "mine"}),
+        ("put_key_policy", {"Policy": fresh.get_key_policy(KeyId=key["KeyId"])["Policy"]}),
+        ("tag_resource", {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+    ]:
+        refused(fresh, "AccessDeniedException", operation, KeyId=key["KeyId"], **arguments)
+    aliases = {alias["AliasName"]: alias for alias in fresh.list_aliases()["Aliases"]}
+    assert list(aliases) == predefined and aliases["alias/aws/s3"]["TargetKeyId"] == key["KeyId"]
+    pages = fresh.get_paginator("list_aliases").paginate(PaginationConfig={"PageSize": 1})
+    assert [alias["AliasName"] for page in pages for alias in page["Aliases"]] == predefined
+    other = fresh.describe_key(KeyId="alias/aws/ssm")["KeyMetadata"]["KeyId"]
+    assert other != key["KeyId"]
+    refused(fresh, "NotFoundException", "describe_key", KeyId="alias/aws/nothing")

@@ -1,6 +1,6 @@
 //! Policies and grants: one translation each way an operation.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::seconds;
 pub(super) use super::keys::nothing;
@@ -86,33 +86,25 @@ pub(super) fn list_retirable_grants(asked: &mut Members) -> Read<kms::ListRetira
 
 pub(super) fn grants(found: kms::Listed<kms::GrantEntry>) -> Value {
     page("Grants", found, |entry| {
-        let mut grant = json!({
+        json!({
             "KeyId": entry.key_id,
             "GrantId": entry.grant_id,
             "Name": entry.name,
             "CreationDate": seconds(entry.creation_date),
             "GranteePrincipal": entry.grantee_principal,
+            "RetiringPrincipal": entry.retiring_principal,
             "IssuingAccount": entry.issuing_account,
             "Operations": entry.operations,
-        });
-        if let Some(members) = grant.as_object_mut() {
-            if let Some(principal) = entry.retiring_principal {
-                members.insert("RetiringPrincipal".to_owned(), principal.into());
-            }
-            let constraints = constraints(entry.constraints);
-            if !constraints.is_empty() {
-                members.insert("Constraints".to_owned(), constraints.into());
-            }
-        }
-        grant
+            "Constraints": constraints(entry.constraints),
+        })
     })
 }
 
-fn constraints(found: kms::GrantConstraints) -> Map<String, Value> {
-    let named =
-        [("EncryptionContextEquals", found.equals), ("EncryptionContextSubset", found.subset)];
-    let given = named.into_iter().filter(|(_, context)| !context.is_empty());
-    given.map(|(name, context)| (name.to_owned(), json!(context))).collect()
+fn constraints(found: kms::GrantConstraints) -> Option<Value> {
+    let given = |context: kms::EncryptionContext| (!context.is_empty()).then_some(context);
+    let (equals, subset) = (given(found.equals), given(found.subset));
+    (equals.is_some() || subset.is_some())
+        .then(|| json!({ "EncryptionContextEquals": equals, "EncryptionContextSubset": subset }))
 }
 
 pub(super) fn retire_grant(asked: &mut Members) -> Read<kms::RetireGrant> {

@@ -62,8 +62,15 @@ impl Answer {
 
 /// AWS leaves out what has no value.
 fn without_nulls(mut output: Value) -> Value {
-    if let Some(members) = output.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
+    match &mut output {
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(|value| *value = without_nulls(value.take()));
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| *item = without_nulls(item.take()));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
     output
 }

@@ -146,18 +146,15 @@ pub(super) fn generate_data_key_pair_without_plaintext(
 }
 
 pub(super) fn key_pair(done: kms::DataKeyPair) -> Value {
-    let mut pair = json!({
+    let private = done.private_key_plaintext.map(|private| STANDARD.encode(private.expose()));
+    json!({
         "KeyId": done.key_id,
         "KeyMaterialId": done.key_material_id,
         "KeyPairSpec": done.key_pair_spec,
         "PublicKey": STANDARD.encode(done.public_key),
+        "PrivateKeyPlaintext": private,
         "PrivateKeyCiphertextBlob": STANDARD.encode(done.private_key_ciphertext_blob),
-    });
-    if let (Some(private), Some(members)) = (done.private_key_plaintext, pair.as_object_mut()) {
-        let private = STANDARD.encode(private.expose());
-        members.insert("PrivateKeyPlaintext".to_owned(), private.into());
-    }
-    pair
+    })
 }
 
 pub(super) fn generate_data_key_without_plaintext(

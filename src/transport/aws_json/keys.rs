@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::answer::seconds;
@@ -51,7 +52,13 @@ pub(super) fn describe_key(asked: &mut Members) -> Read<kms::DescribeKey> {
 }
 
 pub(super) fn described(key: kms::KeyMetadata) -> Value {
-    let mut metadata = json!({
+    json!({ "KeyMetadata": metadata(key) })
+}
+
+fn metadata(key: kms::KeyMetadata) -> Value {
+    let imported = key.origin == "EXTERNAL" && key.has_material;
+    let rotates = key.key_spec == kms::KeySpec::SymmetricDefault && key.current_key_version > 0;
+    json!({
         "AWSAccountId": key.account,
         "KeyId": key.key_id,
         "Arn": key.arn,
@@ -60,32 +67,59 @@ pub(super) fn described(key: kms::KeyMetadata) -> Value {
         "Description": key.description,
         "KeyUsage": key.key_usage.as_str(),
         "KeyState": key.key_state.as_str(),
+        "DeletionDate": key.deletion_date.map(seconds),
+        "PendingDeletionWindowInDays": key.pending_window_in_days,
         "Origin": key.origin,
-        "KeyManager": "CUSTOMER",
+        "ExpirationModel": imported.then(|| expiration_model(key.valid_to)),
+        "ValidTo": key.valid_to.filter(|_| imported).map(seconds),
+        "KeyManager": key.key_manager,
         "CustomerMasterKeySpec": key.key_spec.as_str(),
         "KeySpec": key.key_spec.as_str(),
-        "MultiRegion": false,
-    });
-    if let Some(members) = metadata.as_object_mut() {
-        let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        if let Some(date) = key.deletion_date {
-            add("DeletionDate", seconds(date));
-        }
-        if key.origin == "EXTERNAL" && key.has_material {
-            let expires = key.valid_to.is_some();
-            let model =
-                if expires { "KEY_MATERIAL_EXPIRES" } else { "KEY_MATERIAL_DOES_NOT_EXPIRE" };
-            add("ExpirationModel", model.into());
-            if let Some(date) = key.valid_to {
-                add("ValidTo", seconds(date));
-            }
-        }
-        if key.key_spec == kms::KeySpec::SymmetricDefault && key.current_key_version > 0 {
-            add("CurrentKeyMaterialId", key.current_key_material_id.into());
-        }
-        add(algorithms(key.key_usage), json!(key.key_spec.algorithms(key.key_usage)));
+        algorithms(key.key_usage): key.key_spec.algorithms(key.key_usage),
+        "CurrentKeyMaterialId": rotates.then_some(key.current_key_material_id),
+        "MultiRegion": key.multi_region.is_some(),
+        "MultiRegionConfiguration": key.multi_region.map(multi_region),
+    })
+}
+
+fn multi_region(set: kms::MultiRegionConfiguration) -> Value {
+    let key = |key: kms::MultiRegionKey| json!({ "Arn": key.arn, "Region": key.region });
+    json!({
+        "MultiRegionKeyType": set.part,
+        "PrimaryKey": set.primary.map(key),
+        "ReplicaKeys": set.replicas.into_iter().map(key).collect::<Value>(),
+    })
+}
+
+fn expiration_model(valid_to: Option<DateTime<Utc>>) -> &'static str {
+    match valid_to {
+        Some(_) => "KEY_MATERIAL_EXPIRES",
+        None => "KEY_MATERIAL_DOES_NOT_EXPIRE",
     }
-    json!({ "KeyMetadata": metadata })
+}
+
+pub(super) fn replicate_key(asked: &mut Members) -> Read<kms::ReplicateKey> {
+    Ok(kms::ReplicateKey {
+        key_id: asked.required("KeyId")?,
+        replica_region: asked.required("ReplicaRegion")?,
+        policy: asked.text("Policy")?,
+        bypass_policy_lockout_safety_check: asked.flag("BypassPolicyLockoutSafetyCheck")?,
+        description: asked.text("Description")?,
+        tags: asked.tags()?,
+    })
+}
+
+pub(super) fn replicated(done: kms::ReplicateKeyOutput) -> Value {
+    json!({
+        "ReplicaKeyMetadata": metadata(done.metadata),
+        "ReplicaPolicy": done.policy,
+        "ReplicaTags": done.tags.into_iter().map(tag).collect::<Value>(),
+    })
+}
+
+pub(super) fn update_primary_region(asked: &mut Members) -> Read<kms::UpdatePrimaryRegion> {
+    let key_id = asked.required("KeyId")?;
+    Ok(kms::UpdatePrimaryRegion { key_id, primary_region: asked.required("PrimaryRegion")? })
 }
 
 pub(super) fn disable_key(asked: &mut Members) -> Read<kms::DisableKey> {
@@ -107,17 +141,12 @@ pub(super) fn get_key_rotation_status(asked: &mut Members) -> Read<kms::GetKeyRo
 }
 
 pub(super) fn rotation_status(found: kms::KeyRotationStatus) -> Value {
-    let mut status =
-        json!({ "KeyId": found.key_id, "KeyRotationEnabled": found.key_rotation_enabled });
-    if let Some(members) = status.as_object_mut() {
-        if let Some(days) = found.rotation_period_in_days {
-            members.insert("RotationPeriodInDays".to_owned(), days.into());
-        }
-        if let Some(date) = found.next_rotation_date {
-            members.insert("NextRotationDate".to_owned(), seconds(date));
-        }
-    }
-    status
+    json!({
+        "KeyId": found.key_id,
+        "KeyRotationEnabled": found.key_rotation_enabled,
+        "RotationPeriodInDays": found.rotation_period_in_days,
+        "NextRotationDate": found.next_rotation_date.map(seconds),
+    })
 }
 
 pub(super) fn list_key_rotations(asked: &mut Members) -> Read<kms::ListKeyRotations> {
@@ -131,37 +160,22 @@ pub(super) fn list_key_rotations(asked: &mut Members) -> Read<kms::ListKeyRotati
 
 pub(super) fn rotations(found: kms::Listed<kms::RotationEntry>) -> Value {
     page("Rotations", found, |entry| {
-        let state = match (entry.current, entry.pending_rotation) {
-            (true, _) => "CURRENT",
-            (false, true) => "PENDING_ROTATION",
-            (false, false) => "NON_CURRENT",
+        let imported = entry.imported.as_ref();
+        let here = |imported: &kms::ImportedEntry| match imported.present {
+            true => "IMPORTED",
+            false => "PENDING_IMPORT",
         };
-        let mut rotation = json!({
+        json!({
             "KeyId": entry.key_id,
             "KeyMaterialId": entry.key_material_id,
-            "KeyMaterialState": state,
-        });
-        let Some(members) = rotation.as_object_mut() else { return rotation };
-        let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        if let Some(kind) = entry.rotation_type {
-            add("RotationType", kind.into());
-            add("RotationDate", seconds(entry.rotation_date));
-        }
-        if let Some(imported) = entry.imported {
-            let here = if imported.present { "IMPORTED" } else { "PENDING_IMPORT" };
-            add("ImportState", here.into());
-            let expires = imported.valid_to.is_some();
-            let model =
-                if expires { "KEY_MATERIAL_EXPIRES" } else { "KEY_MATERIAL_DOES_NOT_EXPIRE" };
-            add("ExpirationModel", model.into());
-            if let Some(date) = imported.valid_to {
-                add("ValidTo", seconds(date));
-            }
-            if let Some(text) = imported.description {
-                add("KeyMaterialDescription", text.into());
-            }
-        }
-        rotation
+            "KeyMaterialState": entry.state,
+            "RotationType": entry.rotation_type,
+            "RotationDate": entry.rotation_type.map(|_| seconds(entry.rotation_date)),
+            "ImportState": imported.map(here),
+            "ExpirationModel": imported.map(|imported| expiration_model(imported.valid_to)),
+            "ValidTo": imported.and_then(|imported| imported.valid_to).map(seconds),
+            "KeyMaterialDescription": imported.and_then(|imported| imported.description.clone()),
+        })
     })
 }
 
@@ -277,8 +291,8 @@ pub(super) fn aliases(found: kms::Listed<kms::AliasEntry>) -> Value {
             "AliasName": entry.alias_name,
             "AliasArn": entry.alias_arn,
             "TargetKeyId": entry.target_key_id,
-            "CreationDate": seconds(entry.creation_date),
-            "LastUpdatedDate": seconds(entry.last_updated_date),
+            "CreationDate": entry.creation_date.map(seconds),
+            "LastUpdatedDate": entry.last_updated_date.map(seconds),
         })
     })
 }
@@ -300,7 +314,11 @@ pub(super) fn list_resource_tags(asked: &mut Members) -> Read<kms::ListResourceT
 }
 
 pub(super) fn tags(found: kms::Listed<kms::Tag>) -> Value {
-    page("Tags", found, |tag| json!({ "TagKey": tag.tag_key, "TagValue": tag.tag_value }))
+    page("Tags", found, tag)
+}
+
+fn tag(tag: kms::Tag) -> Value {
+    json!({ "TagKey": tag.tag_key, "TagValue": tag.tag_value })
 }
 
 pub(super) fn rotate_key_on_demand(asked: &mut Members) -> Read<kms::RotateKeyOnDemand> {
@@ -320,7 +338,7 @@ pub(super) fn schedule_key_deletion(asked: &mut Members) -> Read<kms::ScheduleKe
 pub(super) fn scheduled(done: kms::ScheduleKeyDeletionOutput) -> Value {
     json!({
         "KeyId": done.key_id,
-        "DeletionDate": seconds(done.deletion_date),
+        "DeletionDate": done.deletion_date.map(seconds),
         "KeyState": done.key_state.as_str(),
         "PendingWindowInDays": done.pending_window_in_days,
     })
@@ -350,10 +368,9 @@ pub(super) const fn nothing((): ()) -> Value {
 }
 
 pub(super) fn page<T>(name: &str, found: kms::Listed<T>, entry: impl Fn(T) -> Value) -> Value {
-    let entries: Vec<Value> = found.entries.into_iter().map(entry).collect();
-    let mut page = json!({ name: entries, "Truncated": found.next_marker.is_some() });
-    if let (Some(marker), Some(members)) = (found.next_marker, page.as_object_mut()) {
-        members.insert("NextMarker".to_owned(), marker.into());
-    }
-    page
+    json!({
+        name: found.entries.into_iter().map(entry).collect::<Value>(),
+        "Truncated": found.next_marker.is_some(),
+        "NextMarker": found.next_marker,
+    })
 }

@@ -128,12 +128,14 @@ translations! {
         "ListKeyRotations" => list_key_rotations, rotations;
         "ListKeys" => list_keys, listed;
         "ListResourceTags" => list_resource_tags, tags;
+        "ReplicateKey" => replicate_key, replicated;
         "RotateKeyOnDemand" => rotate_key_on_demand, rotated;
         "ScheduleKeyDeletion" => schedule_key_deletion, scheduled;
         "TagResource" => tag_resource, nothing;
         "UntagResource" => untag_resource, nothing;
         "UpdateAlias" => update_alias, nothing;
         "UpdateKeyDescription" => update_key_description, nothing;
+        "UpdatePrimaryRegion" => update_primary_region, nothing;
     }
     data_keys {
         "Decrypt" => decrypt, decrypted;
@@ -188,6 +190,7 @@ mod tests {
     #[test]
     fn every_operation_of_kms_that_aws_has_is_translated() {
         let ours = [
+            "CreateManagedKey",
             "DeleteExpiredKeyMaterial",
             "DeleteKey",
             "DescribeKeyVersions",

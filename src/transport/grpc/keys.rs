@@ -43,6 +43,7 @@ impl Keys for Door {
                     policy: given(asked.policy),
                     bypass_policy_lockout_safety_check: asked.bypass_policy_lockout_safety_check,
                     origin: given(asked.origin),
+                    multi_region: asked.multi_region,
                     ..kms::CreateKey::default()
                 },
             )
@@ -123,7 +124,7 @@ impl Keys for Door {
             .await;
         answer(reply, |done| v1::ScheduleKeyDeletionResponse {
             key_id: done.key_id,
-            deletion_date: Some(timestamp(done.deletion_date)),
+            deletion_date: done.deletion_date.map(timestamp),
             key_state: done.key_state.as_str().to_owned(),
             pending_window_in_days: done.pending_window_in_days,
         })
@@ -350,6 +351,40 @@ impl Keys for Door {
         })
     }
 
+    async fn replicate_key(
+        &self,
+        request: Request<v1::ReplicateKeyRequest>,
+    ) -> Result<Response<v1::ReplicateKeyResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let request = kms::ReplicateKey {
+            key_id: asked.key_id,
+            replica_region: asked.replica_region,
+            policy: given(asked.policy),
+            bypass_policy_lockout_safety_check: asked.bypass_policy_lockout_safety_check,
+            description: given(asked.description),
+            tags: tags(asked.tags),
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |done| v1::ReplicateKeyResponse {
+            replica_key_metadata: Some(metadata(done.metadata)),
+            replica_policy: done.policy,
+            replica_tags: done.tags.into_iter().map(tag).collect(),
+        })
+    }
+
+    async fn update_primary_region(
+        &self,
+        request: Request<v1::UpdatePrimaryRegionRequest>,
+    ) -> Result<Response<v1::UpdatePrimaryRegionResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let request =
+            kms::UpdatePrimaryRegion { key_id: asked.key_id, primary_region: asked.primary_region };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |()| v1::UpdatePrimaryRegionResponse {})
+    }
+
     async fn update_key_description(
         &self,
         request: Request<v1::UpdateKeyDescriptionRequest>,
@@ -413,8 +448,7 @@ impl Keys for Door {
             )
             .await;
         answer(reply, |listed| {
-            let (tags, next_marker, truncated) =
-                page(listed, |tag| v1::Tag { tag_key: tag.tag_key, tag_value: tag.tag_value });
+            let (tags, next_marker, truncated) = page(listed, tag);
             v1::ListResourceTagsResponse { tags, next_marker, truncated }
         })
     }
@@ -503,12 +537,23 @@ fn metadata(key: kms::KeyMetadata) -> v1::KeyMetadata {
         key_usage: key.key_usage.as_str().to_owned(),
         key_state: key.key_state.as_str().to_owned(),
         deletion_date: key.deletion_date.map(timestamp),
+        pending_deletion_window_in_days: key.pending_window_in_days,
+        multi_region_configuration: key.multi_region.map(multi_region),
         origin: key.origin.to_owned(),
-        key_manager: "CUSTOMER".to_owned(),
+        key_manager: key.key_manager.to_owned(),
         key_spec: key.key_spec.as_str().to_owned(),
         algorithms: names(key.key_spec.algorithms(key.key_usage)),
         current_key_version: key.current_key_version,
         current_key_material_id: key.current_key_material_id,
+    }
+}
+
+fn multi_region(set: kms::MultiRegionConfiguration) -> v1::MultiRegionConfiguration {
+    let key = |key: kms::MultiRegionKey| v1::MultiRegionKey { arn: key.arn, region: key.region };
+    v1::MultiRegionConfiguration {
+        multi_region_key_type: set.part.to_owned(),
+        primary_key: set.primary.map(key),
+        replica_keys: set.replicas.into_iter().map(key).collect(),
     }
 }
 
@@ -533,6 +578,7 @@ fn rotation(entry: kms::RotationEntry) -> v1::KeyRotation {
         current: entry.current,
         rotation_date: Some(timestamp(entry.rotation_date)),
         rotation_type: entry.rotation_type.unwrap_or_default().to_owned(),
+        key_material_state: entry.state.to_owned(),
     }
 }
 
@@ -540,10 +586,14 @@ fn alias(entry: kms::AliasEntry) -> v1::AliasListEntry {
     v1::AliasListEntry {
         alias_name: entry.alias_name,
         alias_arn: entry.alias_arn,
-        target_key_id: entry.target_key_id,
-        creation_date: Some(timestamp(entry.creation_date)),
-        last_updated_date: Some(timestamp(entry.last_updated_date)),
+        target_key_id: entry.target_key_id.unwrap_or_default(),
+        creation_date: entry.creation_date.map(timestamp),
+        last_updated_date: entry.last_updated_date.map(timestamp),
     }
+}
+
+fn tag(tag: kms::Tag) -> v1::Tag {
+    v1::Tag { tag_key: tag.tag_key, tag_value: tag.tag_value }
 }
 
 fn tags(tags: Vec<v1::Tag>) -> Vec<kms::Tag> {
