@@ -1,8 +1,15 @@
 //! ML-KEM (FIPS 203).
+//!
+//! A private key is its seed of 64 bytes (`d ‖ z`, algorithm 16) in PKCS #8 (RFC 9935, section 6, the
+//! form that it prefers). `ml-kem` expands it, as `aws-lc-rs` has no call for that; `aws-lc-rs` does the
+//! rest.
 
 use std::fmt;
 
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey};
+#[expect(deprecated, reason = "the expanded form is what aws-lc-rs takes")]
+use ml_kem::ExpandedKeyEncoding;
+use ml_kem::{MlKem512, MlKem768, MlKem1024, Seed};
 
 use super::pair::MlKem;
 use super::{Error, Plaintext};
@@ -15,12 +22,24 @@ pub struct KemKey {
 }
 
 impl KemKey {
-    /// Reads an expanded decapsulation key, which holds its encapsulation key (FIPS 203, algorithm
-    /// 16: `dk = dk_PKE ‖ ek ‖ H(ek) ‖ z`).
+    /// Draws a private key: PKCS #8 DER.
+    ///
+    /// # Errors
+    /// [`Error::Random`] when the random source fails.
+    pub fn generate(size: MlKem) -> Result<Plaintext, Error> {
+        let seed = Plaintext::generate(SEED_LEN)?;
+        Ok(Plaintext::from([size.pkcs8_prefix(), seed.expose()].concat()))
+    }
+
+    /// Reads a private key from PKCS #8 DER.
     ///
     /// # Errors
     /// [`Error::Length`] for bytes that are no such key.
-    pub fn new(size: MlKem, bytes: &[u8]) -> Result<Self, Error> {
+    pub fn new(size: MlKem, pkcs8: &[u8]) -> Result<Self, Error> {
+        let seed = pkcs8.strip_prefix(size.pkcs8_prefix()).ok_or(Error::Length)?;
+        let expanded = size.expand(seed)?;
+        let bytes = expanded.expose();
+        // dk = dk_PKE ‖ ek ‖ H(ek) ‖ z (FIPS 203, algorithm 16)
         let (start, length) = match size {
             MlKem::Size512 => (768, 800),
             MlKem::Size768 => (1152, 1184),
@@ -61,7 +80,41 @@ impl KemKey {
     }
 }
 
+const SEED_LEN: usize = 64;
+
 impl MlKem {
+    /// The expanded decapsulation key of a seed.
+    #[expect(deprecated, reason = "the expanded form is what aws-lc-rs takes")]
+    fn expand(self, seed: &[u8]) -> Result<Plaintext, Error> {
+        let seed = Seed::try_from(seed).map_err(|_| Error::Length)?;
+        Ok(Plaintext::from(match self {
+            Self::Size512 => {
+                ml_kem::DecapsulationKey::<MlKem512>::from_seed(seed).to_expanded_bytes().to_vec()
+            }
+            Self::Size768 => {
+                ml_kem::DecapsulationKey::<MlKem768>::from_seed(seed).to_expanded_bytes().to_vec()
+            }
+            Self::Size1024 => {
+                ml_kem::DecapsulationKey::<MlKem1024>::from_seed(seed).to_expanded_bytes().to_vec()
+            }
+        }))
+    }
+
+    /// OneAsymmetricKey up to the seed: version 0, OID, `[0]` seed in an octet string.
+    const fn pkcs8_prefix(self) -> &'static [u8] {
+        match self {
+            Self::Size512 => {
+                b"\x30\x54\x02\x01\x00\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x01\x04\x42\x80\x40"
+            }
+            Self::Size768 => {
+                b"\x30\x54\x02\x01\x00\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x02\x04\x42\x80\x40"
+            }
+            Self::Size1024 => {
+                b"\x30\x54\x02\x01\x00\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x03\x04\x42\x80\x40"
+            }
+        }
+    }
+
     /// SubjectPublicKeyInfo up to the key: lengths, OID 2.16.840.1.101.3.4.4.{1,2,3}, bit string.
     const fn der_prefix(self) -> &'static [u8] {
         match self {

@@ -1,16 +1,18 @@
 //! Key pairs: the kinds there are, and how their private halves are drawn and kept.
 //!
-//! A private key is PKCS #8 DER (RFC 5208) for RSA, ECC and Ed25519, the seed of 32 bytes for ML-DSA
-//! (FIPS 204, algorithm 1), the expanded decapsulation key for ML-KEM (FIPS 203, section 7.3).
+//! A private key is PKCS #8 DER (RFC 5208; for ML-KEM RFC 9935), but for ML-DSA, whose key is the seed of
+//! 32 bytes (FIPS 204, algorithm 1).
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::kem::{self, DecapsulationKey};
+use aws_lc_rs::kem;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, PqdsaSigningAlgorithm,
     PqdsaVerificationAlgorithm, RsaKeyPair,
 };
 
+use super::encapsulation::KemKey;
+use super::signing::SigningKey;
 use super::{Error, Plaintext};
 
 /// A kind of key pair.
@@ -93,16 +95,26 @@ impl PairKind {
                 Ok(Plaintext::from(document.as_ref().to_vec()))
             }
             Self::MlDsa(_) => Plaintext::generate(ML_DSA_SEED),
-            Self::MlKem(size) => {
-                let key = DecapsulationKey::generate(size.algorithm()).map_err(failed)?;
-                Ok(Plaintext::from(key.key_bytes().map_err(failed)?.as_ref().to_vec()))
-            }
+            Self::MlKem(size) => KemKey::generate(size),
             Self::Rsa(size) => {
                 let key = RsaKeyPair::generate(size.key_size()).map_err(failed)?;
                 let document: Pkcs8V1Der<'_> = key.as_der().map_err(failed)?;
                 Ok(Plaintext::from(document.as_ref().to_vec()))
             }
         }
+    }
+
+    /// The public half of a private key: SubjectPublicKeyInfo DER.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for bytes that are no such key.
+    pub fn public_der(self, private: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(match self {
+            Self::MlKem(size) => KemKey::new(size, private)?.public_der().to_vec(),
+            Self::Ecc(_) | Self::Ed25519 | Self::MlDsa(_) | Self::Rsa(_) => {
+                SigningKey::new(self, private)?.public_der().to_vec()
+            }
+        })
     }
 }
 

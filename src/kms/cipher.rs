@@ -47,6 +47,10 @@ pub fn decrypt(
 ) -> Result<Done<DecryptOutput>, Error> {
     directory.check_tokens(&request.grant_tokens)?;
     let algorithm = request.encryption_algorithm.as_deref();
+    if ignores_ciphertext(&request.dry_run_modifiers) {
+        let found = source_key(directory, call, algorithm, None, request.key_id.as_deref())?;
+        return Err(would_decrypt(&found, algorithm).err().unwrap_or(Error::DryRun));
+    }
     decrypt_under(
         directory,
         call,
@@ -68,20 +72,42 @@ pub fn re_encrypt(
 ) -> Result<Done<ReEncryptOutput>, Error> {
     directory.check_tokens(&request.grant_tokens)?;
     let destination = directory.find(call, &request.destination_key_id)?;
+    let from = request.source_encryption_algorithm.as_deref();
+    let algorithm =
+        request.destination_encryption_algorithm.as_deref().unwrap_or(SYMMETRIC_DEFAULT);
+    if ignores_ciphertext(&request.dry_run_modifiers) {
+        let found = source_key(directory, call, from, None, request.source_key_id.as_deref())?;
+        would_decrypt(&found, from)?;
+        destination.entry.key.check_use(KeyUsage::EncryptDecrypt, "ReEncrypt")?;
+        destination.entry.key.algorithm(algorithm)?;
+        return Err(Error::DryRun);
+    }
     let source = decrypt_under(
         directory,
         call,
-        request.source_encryption_algorithm.as_deref(),
+        from,
         &request.ciphertext_blob,
         &request.source_encryption_context,
         request.source_key_id.as_deref(),
     )?;
-    let algorithm =
-        request.destination_encryption_algorithm.as_deref().unwrap_or(SYMMETRIC_DEFAULT);
     moved(source, destination, algorithm, &request.destination_encryption_context)
 }
 
-/// The key that a request with a ciphertext is about: an RSA ciphertext names none.
+/// Whether a dry run asks about keys alone.
+#[must_use]
+pub fn ignores_ciphertext(modifiers: &[String]) -> bool {
+    modifiers.iter().any(|modifier| modifier == "IGNORE_CIPHERTEXT")
+}
+
+/// Whether a key would decrypt some ciphertext of this algorithm.
+fn would_decrypt(found: &Found, algorithm: Option<&str>) -> Result<(), Error> {
+    let key = &found.entry.key;
+    key.check_use(KeyUsage::EncryptDecrypt, "Decrypt")?;
+    key.algorithm(algorithm.unwrap_or(SYMMETRIC_DEFAULT)).map(|_| ())
+}
+
+/// The key that a request with a ciphertext is about: an RSA ciphertext names none, and a dry run
+/// may have none.
 ///
 /// # Errors
 /// As [`Directory::find`] and [`Directory::find_by_blob`].
@@ -89,17 +115,23 @@ pub fn source_key(
     directory: &Directory,
     call: &Call<'_>,
     algorithm: Option<&str>,
-    blob: &[u8],
+    blob: Option<&[u8]>,
     insisted: Option<&str>,
 ) -> Result<Found, Error> {
-    match (oaep(algorithm.unwrap_or_default()), insisted) {
-        (Some(_), Some(reference)) => directory.find(call, reference),
-        (Some(_), None) => Err(Error::Validation(
+    match (oaep(algorithm.unwrap_or_default()), blob, insisted) {
+        (Some(_), _, Some(reference)) | (None, None, Some(reference)) => {
+            directory.find(call, reference)
+        }
+        (None, None, None) => Err(Error::Validation(
+            "The KeyId parameter is required when the ciphertext is ignored.".to_owned(),
+        )),
+        (None, Some([]), _) => Err(Error::null("ciphertextBlob")),
+        (Some(_), _, None) => Err(Error::Validation(
             "The KeyId parameter is required when the ciphertext was encrypted under an asymmetric \
              KMS key."
                 .to_owned(),
         )),
-        (None, _) => directory.find_by_blob(call, blob),
+        (None, Some(blob), _) => directory.find_by_blob(call, blob),
     }
 }
 
@@ -112,9 +144,7 @@ pub fn generate_random(
     _call: &Call<'_>,
     request: &GenerateRandom,
 ) -> Result<Done<Plaintext>, Error> {
-    let asked = request
-        .number_of_bytes
-        .ok_or_else(|| Error::length("numberOfBytes", "Member must not be null"))?;
+    let asked = request.number_of_bytes.ok_or_else(|| Error::null("numberOfBytes"))?;
     let length = byte_count(asked)?;
     Ok(Done::plain(Plaintext::generate(length)?))
 }
@@ -186,7 +216,7 @@ fn decrypt_under(
     if algorithm.is_none_or(|name| name == SYMMETRIC_DEFAULT) {
         return open(directory, call, bytes, context, insisted);
     }
-    let found = source_key(directory, call, algorithm, bytes, insisted)?;
+    let found = source_key(directory, call, algorithm, Some(bytes), insisted)?;
     let key = &found.entry.key;
     key.check_use(KeyUsage::EncryptDecrypt, "Decrypt")?;
     let algorithm = key.algorithm(algorithm.unwrap_or_default())?;

@@ -53,6 +53,7 @@ fn rule(request: &str, member: &str) -> Rule {
             Rule::Text(1, 2048, None)
         }
         "encapsulation_algorithm" => Rule::OneOf(&["ML_KEM"]),
+        "dry_run_modifiers" => Rule::List(0, usize::MAX, &Rule::OneOf(&["IGNORE_CIPHERTEXT"])),
         "expiration_model" => {
             Rule::OneOf(&["KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"])
         }
@@ -89,6 +90,7 @@ fn rule(request: &str, member: &str) -> Rule {
         "policy_name" => Rule::Text(1, 128, Some(POLICY_NAME)),
         "primary_region" | "replica_region" => Rule::Text(1, 32, Some(REGION)),
         "public_key" => Rule::Bytes(1, 8192),
+        "resource_owners" => Rule::List(1, 2, &Rule::OneOf(&["SELF", "OTHER_ACCOUNTS_VIA_RAM"])),
         "rotation_period_in_days" => Rule::Range(90, 2560),
         "signing_algorithm" => Rule::OneOf(&SIGNING_ALGORITHMS),
         "tag_keys" => Rule::List(0, usize::MAX, &Rule::Text(1, 128, None)),
@@ -99,14 +101,16 @@ fn rule(request: &str, member: &str) -> Rule {
     }
 }
 
-/// Members that AWS requires although their type has room for none.
-fn is_required(request: &str, member: &str) -> bool {
-    match member {
+/// Members of which the type does not say whether AWS requires them.
+fn is_required(request: &str, member: &str) -> Option<bool> {
+    Some(match member {
+        // Wanted by what is done, but in a dry run about the key alone.
+        "ciphertext_blob" => !matches!(request, "Decrypt" | "ReEncrypt"),
         "description" => request == "UpdateKeyDescription",
         "message" | "operations" | "plaintext" | "tag_keys" => true,
         "tags" => request == "TagResource",
-        _ => false,
-    }
+        _ => return None,
+    })
 }
 
 /// What is wrong with a request.
@@ -118,7 +122,7 @@ impl Violations {
     pub(super) fn check(&mut self, request: &str, member: &str, value: &dyn Member) {
         let name = camel_case(member);
         if value.is_missing() {
-            if value.is_required() || is_required(request, member) {
+            if is_required(request, member).unwrap_or_else(|| value.is_required()) {
                 let constraint = "Member must not be null";
                 self.0.push(format!(
                     "Value null at '{name}' failed to satisfy constraint: {constraint}"
@@ -283,6 +287,18 @@ impl Member for Vec<String> {
     }
 }
 
+impl Member for Option<Vec<String>> {
+    fn is_missing(&self) -> bool {
+        self.is_none()
+    }
+
+    fn check(&self, name: &str, rule: Rule, found: &mut Violations) {
+        if let Some(list) = self {
+            list.check(name, rule, found);
+        }
+    }
+}
+
 impl Member for Vec<Tag> {
     fn is_missing(&self) -> bool {
         self.is_empty()
@@ -402,7 +418,7 @@ const GRANT_OPERATIONS: [&str; 19] = [
     "Encapsulate",
     "Decapsulate",
 ];
-const KEY_PAIR_SPECS: [&str; 9] = [
+const KEY_PAIR_SPECS: [&str; 12] = [
     "RSA_2048",
     "RSA_3072",
     "RSA_4096",
@@ -412,6 +428,9 @@ const KEY_PAIR_SPECS: [&str; 9] = [
     "ECC_SECG_P256K1",
     "SM2",
     "ECC_NIST_EDWARDS25519",
+    "ML_KEM_512",
+    "ML_KEM_768",
+    "ML_KEM_1024",
 ];
 const KEY_SPECS: [&str; 20] = [
     "RSA_2048",

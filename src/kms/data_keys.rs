@@ -12,7 +12,6 @@ use super::requests::{
 };
 use super::spec::KeySpec;
 use crate::crypto::Plaintext;
-use crate::crypto::signing::SigningKey;
 
 /// `GenerateDataKey`
 ///
@@ -168,7 +167,7 @@ fn key_pair(
     let key = &found.entry.key;
     check_wraps(&found, operation)?;
     let private = kind.generate()?;
-    let public_key = SigningKey::new(kind, private.expose())?.public_der().to_vec();
+    let public_key = kind.public_der(private.expose())?;
     let (blob, key_version) = seal(&found, operation, context, private.expose())?;
     let output = DataKeyPair {
         key_id: key.arn(),

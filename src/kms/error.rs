@@ -7,6 +7,9 @@ pub enum Error {
     /// `AlreadyExistsException`
     #[error("An alias with the name {0} already exists")]
     AlreadyExists(String),
+    /// `DryRunOperationException`: what was asked of a key without its ciphertext would succeed.
+    #[error("The request would have succeeded, but the DryRun option is set.")]
+    DryRun,
     /// `DisabledException`
     #[error("{0} is disabled.")]
     Disabled(String),
@@ -34,6 +37,9 @@ pub enum Error {
     /// `InvalidCiphertextException`: whatever is wrong with a blob or its context.
     #[error("the ciphertext is invalid, or its encryption context is another one")]
     InvalidCiphertext,
+    /// `InvalidGrantIdException`
+    #[error("The grant ID is not valid.")]
+    InvalidGrantId,
     /// `InvalidGrantTokenException`
     #[error("The grant token is not valid.")]
     InvalidGrantToken,
@@ -96,6 +102,15 @@ impl Error {
         Self::Validation(format!(
             "1 validation error detected: Value '{shown}' at '{member}' failed to satisfy \
              constraint: {constraint}"
+        ))
+    }
+
+    /// A member that is missing.
+    #[must_use]
+    pub fn null(member: &str) -> Self {
+        Self::Validation(format!(
+            "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
+             Member must not be null"
         ))
     }
 

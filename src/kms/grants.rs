@@ -195,7 +195,7 @@ fn find(
     wanted: &str,
 ) -> Result<std::sync::Arc<Grant>, Error> {
     let missing = || Error::NotFound(format!("Grant ID {wanted} not found"));
-    let id = GrantId::parse(wanted).ok_or_else(missing)?;
+    let id = GrantId::parse(wanted).ok_or(Error::InvalidGrantId)?;
     directory.grant(key, id).ok_or_else(missing)
 }
 

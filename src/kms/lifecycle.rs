@@ -98,9 +98,14 @@ pub fn list_keys(
     request: &ListKeys,
 ) -> Result<Done<Listed<KeyListEntry>>, Error> {
     let marker = request.marker.as_deref();
-    let page = Page::new(call.scope, &["keys"], request.limit, (100, 1000), marker)?;
+    let owners = request.resource_owners.as_deref().unwrap_or_default();
+    let own = owners.is_empty() || owners.iter().any(|owner| owner == "SELF");
+    let kind = if own { "keys" } else { "shared keys" };
+    let page = Page::new(call.scope, &[kind], request.limit, (100, 1000), marker)?;
     let after = page.after.as_deref().map(|text| KeyId::parse(text).ok_or(Error::InvalidMarker));
-    let keys = directory.keys(call, after.transpose()?, page.limit + 1);
+    // Other accounts share no keys: there is no Resource Access Manager here.
+    let limit = if own { page.limit + 1 } else { 0 };
+    let keys = directory.keys(call, after.transpose()?, limit);
     let entry =
         |id: KeyId| KeyListEntry { key_id: id.to_string(), key_arn: call.scope.key_arn(id) };
     let entries = keys.into_iter().map(entry).collect();

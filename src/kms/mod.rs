@@ -78,7 +78,7 @@ mod tags;
 #[cfg(feature = "server")]
 pub use aliases::{alias_target, create_alias, delete_alias, list_aliases, update_alias};
 #[cfg(feature = "server")]
-pub use cipher::{decrypt, encrypt, generate_random, re_encrypt, source_key};
+pub use cipher::{decrypt, encrypt, generate_random, ignores_ciphertext, re_encrypt, source_key};
 pub use constraints::Violations;
 #[cfg(feature = "server")]
 pub use data_keys::{

@@ -126,6 +126,8 @@ requests! {
         encryption_algorithm: Option<String>,
         /// Up to 10.
         grant_tokens: Vec<String>,
+        /// Of a dry run: `IGNORE_CIPHERTEXT` asks about the key alone.
+        dry_run_modifiers: Vec<String>,
     } => DecryptOutput;
 
     /// Removes an alias; the key stays.
@@ -476,6 +478,8 @@ requests! {
         limit: Option<i32>,
         /// Where the page before ended.
         marker: Option<String>,
+        /// `SELF` when absent; there are no keys that other accounts share.
+        resource_owners: Option<Vec<String>>,
     } => Listed<KeyListEntry>;
 
     /// Tags of a key by name.
@@ -506,6 +510,8 @@ requests! {
         destination_encryption_algorithm: Option<String>,
         /// Up to 10.
         grant_tokens: Vec<String>,
+        /// Of a dry run: `IGNORE_CIPHERTEXT` asks about the keys alone.
+        dry_run_modifiers: Vec<String>,
     } => ReEncryptOutput;
 
     /// Makes a key of the same id and material in another region.

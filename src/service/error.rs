@@ -78,7 +78,9 @@ impl Error {
             },
             Self::Contended => ("ConflictException", 400, Code::Aborted),
             Self::DeadlineExceeded => ("DependencyTimeoutException", 500, Code::DeadlineExceeded),
-            Self::DryRun => ("DryRunOperationException", 412, Code::FailedPrecondition),
+            Self::DryRun | Self::Kms(K::DryRun) => {
+                ("DryRunOperationException", 412, Code::FailedPrecondition)
+            }
             Self::IncompleteSignature(_) => {
                 ("IncompleteSignatureException", 400, Code::Unauthenticated)
             }
@@ -109,6 +111,7 @@ impl Error {
             Self::Kms(K::InvalidCiphertext) => {
                 ("InvalidCiphertextException", 400, Code::InvalidArgument)
             }
+            Self::Kms(K::InvalidGrantId) => ("InvalidGrantIdException", 400, Code::InvalidArgument),
             Self::Kms(K::InvalidGrantToken) => {
                 ("InvalidGrantTokenException", 400, Code::InvalidArgument)
             }

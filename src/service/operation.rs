@@ -77,6 +77,8 @@ pub trait Operation: Send + Sync + 'static {
     const READ_ONLY: bool;
     /// Whether it may take long enough to need a thread of its own.
     const HEAVY: bool;
+    /// Whether a caller may only ask if it would succeed (AWS's `DryRun`); elsewhere that is ignored.
+    const DRY_RUN: bool = false;
 
     /// What the model of the API forbids about the request as it is.
     fn violations(&self) -> kms::Violations {

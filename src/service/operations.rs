@@ -1,9 +1,10 @@
 //! The register: every operation there is, one entry each. What is not here cannot be reached.
 //!
-//! An entry names the request type, the room function that runs it, what the caller must be allowed
-//! to do to what, whether it only reads, whether it
-//! may take long enough to need a thread of its own (`heavy`), and which of the request's fields go into its record
-//! (`records`; a field that is not named there is never written down, so secrets cannot be).
+//! An entry names the request type, the room function that runs it, whether it only reads, whether it
+//! may take long enough to need a thread of its own (`heavy`), whether a caller may only ask if it would
+//! succeed (`dry_run`), what the caller must be allowed to do to what, and which of the request's fields
+//! go into its record (`records`; a field that is not named there is never written down, so secrets
+//! cannot be).
 
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ pub struct Registered {
 macro_rules! register {
     ($(
         $request:ident => $run:path,
-        $mode:ident $($heavy:ident)?,
+        $mode:ident $($flag:ident)*,
         on [$($target:ident $action:literal $(, $field:ident)?);+],
         records [$($recorded:ident),*]
         $(context $context:ident $(to $destination:ident)?)?
@@ -42,7 +43,8 @@ macro_rules! register {
                 const NAME: &'static str = stringify!($request);
                 const ACTION: &'static str = first(&[$($action),+]);
                 const READ_ONLY: bool = register!(@mode $mode);
-                const HEAVY: bool = register!(@heavy $($heavy)?);
+                const HEAVY: bool = has(&[$(stringify!($flag)),*], "heavy");
+                const DRY_RUN: bool = has(&[$(stringify!($flag)),*], "dry_run");
 
                 fn violations(&self) -> kms::Violations {
                     kms::Request::violations(self)
@@ -112,7 +114,7 @@ macro_rules! register {
             $rooms,
             $at,
             $self.encryption_algorithm.as_deref(),
-            &$self.ciphertext_blob,
+            (!kms::ignores_ciphertext(&$self.dry_run_modifiers)).then_some(&$self.ciphertext_blob),
             $self.key_id.as_deref(),
         )?
     };
@@ -121,15 +123,13 @@ macro_rules! register {
             $rooms,
             $at,
             $self.source_encryption_algorithm.as_deref(),
-            &$self.ciphertext_blob,
+            (!kms::ignores_ciphertext(&$self.dry_run_modifiers)).then_some(&$self.ciphertext_blob),
             $self.source_key_id.as_deref(),
         )?
     };
     (@target $target:ident, $self:ident, $rooms:ident, $at:ident $(, $field:ident)?) => {
         $target($rooms, $at $(, &$self.$field)?)?
     };
-    (@heavy) => { false };
-    (@heavy heavy) => { true };
     (@mode reads) => { true };
     (@mode writes) => { false };
     (@output $request:ident) => { <kms::$request as kms::Request>::Output };
@@ -140,7 +140,7 @@ register! {
         on [key "kms:CancelKeyDeletion", key_id], records [key_id];
     CreateAlias => kms::create_alias, writes,
         on [key "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
-    CreateGrant => kms::create_grant, writes,
+    CreateGrant => kms::create_grant, writes dry_run,
         on [key "kms:CreateGrant", key_id],
         records [
             key_id, grantee_principal, grantee_service_principal, retiring_principal,
@@ -152,12 +152,12 @@ register! {
             description, key_usage, key_spec, origin, multi_region, tags, policy, bypass_policy_lockout_safety_check
         ]
         checks access::new_key_policy;
-    Decrypt => kms::decrypt, reads,
+    Decrypt => kms::decrypt, reads dry_run,
         on [source "kms:Decrypt"],
         records [key_id, encryption_algorithm] context encryption_context;
     CreateManagedKey => kms::create_managed_key, writes,
         on [account "kms:CreateManagedKey"], records [alias_name];
-    Decapsulate => kms::decapsulate, reads,
+    Decapsulate => kms::decapsulate, reads dry_run,
         on [key "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
     DeleteAlias => kms::delete_alias, writes,
         on [alias "kms:DeleteAlias", alias_name], records [alias_name];
@@ -167,7 +167,7 @@ register! {
         on [key "kms:DeleteImportedKeyMaterial", key_id], records [key_id, key_material_id];
     DeleteKey => kms::delete_key, writes,
         on [account "kms:DeleteKey"], records [key_id];
-    DeriveSharedSecret => kms::derive_shared_secret, reads,
+    DeriveSharedSecret => kms::derive_shared_secret, reads dry_run,
         on [key "kms:DeriveSharedSecret", key_id], records [key_id, key_agreement_algorithm];
     DescribeKey => kms::describe_key, reads,
         on [key "kms:DescribeKey", key_id], records [key_id];
@@ -181,25 +181,25 @@ register! {
         on [key "kms:EnableKeyRotation", key_id], records [key_id, rotation_period_in_days];
     EnableKey => kms::enable_key, writes,
         on [key "kms:EnableKey", key_id], records [key_id];
-    Encapsulate => kms::encapsulate, reads,
+    Encapsulate => kms::encapsulate, reads dry_run,
         on [key "kms:Encapsulate", key_id], records [key_id, encapsulation_algorithm];
-    Encrypt => kms::encrypt, reads,
+    Encrypt => kms::encrypt, reads dry_run,
         on [key "kms:Encrypt", key_id],
         records [key_id, encryption_algorithm] context encryption_context;
-    GenerateDataKey => kms::generate_data_key, reads,
+    GenerateDataKey => kms::generate_data_key, reads dry_run,
         on [key "kms:GenerateDataKey", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
-    GenerateDataKeyPair => kms::generate_data_key_pair, reads heavy,
+    GenerateDataKeyPair => kms::generate_data_key_pair, reads heavy dry_run,
         on [key "kms:GenerateDataKeyPair", key_id],
         records [key_id, key_pair_spec] context encryption_context;
     GenerateDataKeyPairWithoutPlaintext =>
-        kms::generate_data_key_pair_without_plaintext, reads heavy,
+        kms::generate_data_key_pair_without_plaintext, reads heavy dry_run,
         on [key "kms:GenerateDataKeyPairWithoutPlaintext", key_id],
         records [key_id, key_pair_spec] context encryption_context;
-    GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads,
+    GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads dry_run,
         on [key "kms:GenerateDataKeyWithoutPlaintext", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
-    GenerateMac => kms::generate_mac, reads,
+    GenerateMac => kms::generate_mac, reads dry_run,
         on [key "kms:GenerateMac", key_id], records [key_id, mac_algorithm];
     GenerateRandom => kms::generate_random, reads,
         on [account "kms:GenerateRandom"], records [number_of_bytes];
@@ -241,7 +241,7 @@ register! {
         on [key "kms:PutKeyPolicy", key_id],
         records [key_id, policy_name, policy, bypass_policy_lockout_safety_check]
         checks access::key_policy;
-    ReEncrypt => kms::re_encrypt, reads,
+    ReEncrypt => kms::re_encrypt, reads dry_run,
         on [re_encrypted "kms:ReEncryptFrom"; key "kms:ReEncryptTo", destination_key_id],
         records [source_key_id, destination_key_id, destination_encryption_context]
         context source_encryption_context to destination_encryption_context;
@@ -251,10 +251,10 @@ register! {
             key_id, replica_region, policy, bypass_policy_lockout_safety_check, description, tags
         ]
         checks access::replica_policy;
-    RetireGrant => kms::retire_grant, writes,
+    RetireGrant => kms::retire_grant, writes dry_run,
         on [account "kms:RetireGrant"], records [key_id, grant_id]
         checks access::retirement;
-    RevokeGrant => kms::revoke_grant, writes,
+    RevokeGrant => kms::revoke_grant, writes dry_run,
         on [key "kms:RevokeGrant", key_id], records [key_id, grant_id];
     RewrapDataKey => kms::rewrap_data_key, reads,
         on [blob "kms:ReEncryptFrom", ciphertext_blob; destination "kms:ReEncryptTo"],
@@ -266,7 +266,7 @@ register! {
         on [key "kms:RotateKeyOnDemand", key_id], records [key_id];
     ScheduleKeyDeletion => kms::schedule_key_deletion, writes,
         on [key "kms:ScheduleKeyDeletion", key_id], records [key_id, pending_window_in_days];
-    Sign => kms::sign, reads heavy,
+    Sign => kms::sign, reads heavy dry_run,
         on [key "kms:Sign", key_id], records [key_id, message_type, signing_algorithm];
     TagResource => kms::tag_resource, writes,
         on [key "kms:TagResource", key_id], records [key_id, tags];
@@ -281,9 +281,9 @@ register! {
         records [key_id, primary_region];
     UpdateKeyDescription => kms::update_key_description, writes,
         on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
-    Verify => kms::verify, reads,
+    Verify => kms::verify, reads dry_run,
         on [key "kms:Verify", key_id], records [key_id, message_type, signing_algorithm];
-    VerifyMac => kms::verify_mac_of, reads,
+    VerifyMac => kms::verify_mac_of, reads dry_run,
         on [key "kms:VerifyMac", key_id], records [key_id, mac_algorithm];
     WrapDataKey => kms::wrap_data_key, reads,
         on [key "kms:Encrypt", key_id], records [key_id] context encryption_context;
@@ -295,6 +295,28 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::last_usage::LAST_USAGE)
         .chain(super::identity::IDENTITY)
         .chain(super::trail::TRAIL)
+}
+
+/// Whether an entry carries a flag.
+const fn has(flags: &[&str], wanted: &str) -> bool {
+    let mut rest = flags;
+    while let [flag, others @ ..] = rest {
+        if equal(flag.as_bytes(), wanted.as_bytes()) {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
+const fn equal(mut one: &[u8], mut two: &[u8]) -> bool {
+    while let ([a, rest_of_one @ ..], [b, rest_of_two @ ..]) = (one, two) {
+        if *a != *b {
+            return false;
+        }
+        (one, two) = (rest_of_one, rest_of_two);
+    }
+    one.is_empty() && two.is_empty()
 }
 
 const fn first(actions: &[&'static str]) -> &'static str {
@@ -348,9 +370,10 @@ fn source(
     rooms: &Rooms,
     at: &Circumstances,
     algorithm: Option<&str>,
-    blob: &[u8],
+    blob: Option<&Vec<u8>>,
     insisted: Option<&str>,
 ) -> Result<Named, Error> {
+    let blob = blob.map(Vec::as_slice);
     Ok(resource(&kms::source_key(&rooms.keys, &at.call(), algorithm, blob, insisted)?))
 }
 

@@ -152,7 +152,7 @@ impl Service {
         let permit = authorise(&principal, self.rooms(), request, &targets)?;
         event.decided_by = Some(permit.decided_by().to_owned());
         let executed = request.execute(self.rooms(), &at, &permit)?;
-        if caller.dry_run { Err(Error::DryRun) } else { Ok(executed) }
+        if caller.dry_run && O::DRY_RUN { Err(Error::DryRun) } else { Ok(executed) }
     }
 
     /// Record and respond: the result stays pending until its leaf is committed.

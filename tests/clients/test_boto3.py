@@ -174,7 +174,11 @@ def test_signatures_verify_here_and_outside(kms, spec):
     refused(kms, "DisabledException", "get_public_key", KeyId=key_id)
 
 
-@pytest.mark.parametrize("spec", ["ECC_NIST_P256", "ECC_SECG_P256K1", "RSA_2048"])
+@pytest.mark.parametrize(
+    "spec",
+    ["ECC_NIST_P256", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519", "RSA_2048", "ML_KEM_768",
+     "ML_KEM_1024"],
+)
 def test_data_key_pairs_fit_together_outside(kms, key_id, spec):
     use = {"KeyId": key_id, "KeyPairSpec": spec, "EncryptionContext": {"a": "b"}}
     made = kms.generate_data_key_pair(**use)
@@ -247,6 +251,33 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(kms, key_id):
     refused(kms, "DryRunOperationException", "generate_data_key", status=412, **arguments)
     kms.disable_key(KeyId=key_id)
     refused(kms, "DisabledException", "generate_data_key", **arguments)
+
+
+def test_a_dry_run_needs_no_ciphertext_when_told_to_ignore_it(server, kms, key_id):
+    asked = {"DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
+    refused(kms, "DryRunOperationException", "decrypt", status=412, KeyId=key_id, **asked)
+    refused(kms, "DryRunOperationException", "re_encrypt", status=412,
+            SourceKeyId=key_id, DestinationKeyId=key_id, **asked)
+    refused(kms, "ValidationException", "decrypt", **asked)
+    refused(kms, "ValidationException", "decrypt", KeyId=key_id)
+    arn = kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"]
+    stranger = aws(server, account="444455556666")
+    refused(stranger, "AccessDeniedException", "decrypt", KeyId=arn, **asked)
+    blob = kms.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+    ignored = kms.decrypt(CiphertextBlob=blob, DryRunModifiers=["IGNORE_CIPHERTEXT"])
+    assert ignored["Plaintext"] == b"x"
+    hmac = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]
+    refused(kms, "InvalidKeyUsageException", "decrypt", KeyId=hmac["KeyId"], **asked)
+
+
+def test_no_other_accounts_share_keys(kms, key_id):
+    own = kms.list_keys()["Keys"]
+    assert kms.list_keys(ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM", "SELF"])["Keys"] == own
+    shared = kms.list_keys(ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM"])
+    assert (shared["Keys"], shared["Truncated"]) == ([], False)
+    marker = kms.list_keys(Limit=1)["NextMarker"]
+    refused(kms, "InvalidMarkerException", "list_keys",
+            Marker=marker, ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM"])
 
 
 def test_accounts_and_regions_come_from_the_signature(server, kms, key_id):

@@ -106,7 +106,10 @@ fn a_full_disk_stops_the_service_and_loses_nothing() {
         let room = Strongroom::builder().data_dir(&data).build().unwrap();
         let (mut found, mut marker) = (Vec::new(), None);
         loop {
-            let page = room.call(ListKeys { limit: Some(1000), marker }).await.unwrap();
+            let page = room
+                .call(ListKeys { limit: Some(1000), marker, ..Default::default() })
+                .await
+                .unwrap();
             found.extend(page.entries.into_iter().map(|entry| entry.key_id));
             marker = page.next_marker;
             if marker.is_none() {

@@ -325,7 +325,7 @@ fn lists_are_complete_and_ordered_over_their_pages() {
     keys.sort();
     let (mut found, mut marker) = (Vec::new(), None);
     loop {
-        let request = ListKeys { limit: Some(10), marker };
+        let request = ListKeys { limit: Some(10), marker, ..Default::default() };
         let page = room.run(list_keys, &request).unwrap();
         found.extend(page.entries.into_iter().map(|entry| entry.key_id));
         marker = page.next_marker;

@@ -19,6 +19,7 @@ pub(super) fn decrypt(asked: &mut Members) -> Read<kms::Decrypt> {
         key_id: asked.text("KeyId")?,
         encryption_algorithm: asked.text("EncryptionAlgorithm")?,
         grant_tokens: asked.texts("GrantTokens")?,
+        dry_run_modifiers: asked.dry_run_modifiers()?,
     })
 }
 
@@ -267,6 +268,7 @@ pub(super) fn re_encrypt(asked: &mut Members) -> Read<kms::ReEncrypt> {
         source_encryption_algorithm: asked.text("SourceEncryptionAlgorithm")?,
         destination_encryption_algorithm: asked.text("DestinationEncryptionAlgorithm")?,
         grant_tokens: asked.texts("GrantTokens")?,
+        dry_run_modifiers: asked.dry_run_modifiers()?,
     })
 }
 

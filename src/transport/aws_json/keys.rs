@@ -298,7 +298,11 @@ pub(super) fn aliases(found: kms::Listed<kms::AliasEntry>) -> Value {
 }
 
 pub(super) fn list_keys(asked: &mut Members) -> Read<kms::ListKeys> {
-    Ok(kms::ListKeys { limit: asked.integer("Limit")?, marker: asked.text("Marker")? })
+    Ok(kms::ListKeys {
+        limit: asked.integer("Limit")?,
+        marker: asked.text("Marker")?,
+        resource_owners: asked.some_texts("ResourceOwners")?,
+    })
 }
 
 pub(super) fn listed(found: kms::Listed<kms::KeyListEntry>) -> Value {

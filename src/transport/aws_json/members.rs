@@ -107,12 +107,25 @@ impl Members {
 
     /// A list of texts; none when absent.
     pub(super) fn texts(&mut self, name: &str) -> Result<Vec<String>, Error> {
-        let items = self.list(name)?;
+        Ok(self.some_texts(name)?.unwrap_or_default())
+    }
+
+    /// A list of texts that may be absent.
+    pub(super) fn some_texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Error> {
+        if !self.has(name) {
+            return Ok(None);
+        }
         let text = |item| match item {
             Value::String(text) => Ok(text),
             other => Err(unexpected(name, "strings", &other)),
         };
-        items.into_iter().map(text).collect()
+        self.list(name)?.into_iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// `DryRunModifiers`, which mean something in a dry run alone.
+    pub(super) fn dry_run_modifiers(&mut self) -> Result<Vec<String>, Error> {
+        let given = self.texts("DryRunModifiers")?;
+        Ok(if self.is_dry_run() { given } else { Vec::new() })
     }
 
     /// A map of texts; none when absent.

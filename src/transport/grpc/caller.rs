@@ -5,6 +5,7 @@
 //! | `authorization: Bearer ID` | the access key id; 12 digits are the account |
 //! | `x-strongroom-region` | the region; `us-east-1` when absent |
 //! | `x-request-id` | the call's id, when it is a UUID; one is made otherwise |
+//! | `x-strongroom-dry-run: true` | only asks if the call would succeed, where AWS has `DryRun` |
 //! | `grpc-timeout` | the deadline |
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     if let Some(region) = text("x-strongroom-region") {
         region.clone_into(&mut caller.region);
     }
+    caller.dry_run = text("x-strongroom-dry-run") == Some("true");
     caller.user_agent = text("user-agent").map(|agent| agent.chars().take(256).collect());
     // A value that is not text is still a credential, and one that proves nothing.
     caller.credential = Credential::access_key(headers.get("authorization").map(|value| {

@@ -205,6 +205,7 @@ impl DataKeys for Door {
                     key_id: given(asked.key_id),
                     encryption_algorithm: given(asked.encryption_algorithm),
                     grant_tokens: asked.grant_tokens,
+                    ..kms::Decrypt::default()
                 },
             )
             .await;
@@ -235,6 +236,7 @@ impl DataKeys for Door {
                     source_encryption_algorithm: given(asked.source_encryption_algorithm),
                     destination_encryption_algorithm: given(asked.destination_encryption_algorithm),
                     grant_tokens: asked.grant_tokens,
+                    ..kms::ReEncrypt::default()
                 },
             )
             .await;

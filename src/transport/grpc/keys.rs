@@ -75,7 +75,14 @@ impl Keys for Door {
         let asked = request.into_inner();
         let reply = self
             .service
-            .call(caller, kms::ListKeys { limit: limit(asked.limit), marker: given(asked.marker) })
+            .call(
+                caller,
+                kms::ListKeys {
+                    limit: limit(asked.limit),
+                    marker: given(asked.marker),
+                    ..kms::ListKeys::default()
+                },
+            )
             .await;
         answer(reply, |listed| {
             let (keys, next_marker, truncated) = page(listed, |entry| v1::KeyListEntry {
