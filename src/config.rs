@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// A configuration file: TOML with these members, all optional.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
@@ -21,6 +22,8 @@ pub(crate) struct File {
     pub(crate) tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
     pub(crate) tls_key: Option<PathBuf>,
+    /// Who is known: `service/credentials.rs` has the form.
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 /// Why settings cannot be used.
@@ -47,7 +50,7 @@ pub(crate) enum Error {
     /// Others could reach the service, and nobody would be asked who they are.
     #[error(
         "{0} is not a loopback address: without credentials anyone who reaches it has every key; \
-         listen on 127.0.0.1 or [::1]"
+         name a file with --credentials, or listen on 127.0.0.1 or [::1]"
     )]
     NotLoopback(SocketAddr),
     /// A variable is set to bytes that are no text.
@@ -81,17 +84,26 @@ pub(crate) fn root_key(file: Option<&Path>) -> Result<Option<(String, String)>, 
     Ok(Some((read_text(path)?.trim().to_owned(), path.display().to_string())))
 }
 
+/// Reads a file with secrets; its text is wiped.
+///
+/// # Errors
+/// [`Error::Read`]
+pub(crate) fn secrets(path: &Path) -> Result<Zeroizing<String>, Error> {
+    read_text(path).map(Zeroizing::new)
+}
+
 /// What is logged: the variable `STRONGROOM_LOG`, as `tracing` directives.
 pub(crate) fn log_filter() -> String {
     variable("STRONGROOM_LOG").ok().flatten().unwrap_or_else(|| "warn".to_owned())
 }
 
-/// Refuses an address that others can reach.
+/// Refuses an address that others can reach, where nobody is asked who they are.
 ///
 /// # Errors
 /// [`Error::NotLoopback`]
-pub(crate) fn check_listen(address: SocketAddr) -> Result<SocketAddr, Error> {
-    if address.ip().is_loopback() { Ok(address) } else { Err(Error::NotLoopback(address)) }
+pub(crate) fn check_listen(address: SocketAddr, asked: bool) -> Result<SocketAddr, Error> {
+    let closed = address.ip().is_loopback() || asked;
+    if closed { Ok(address) } else { Err(Error::NotLoopback(address)) }
 }
 
 const ROOT_KEY: &str = "STRONGROOM_ROOT_KEY";
@@ -130,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_is_listened_on() {
+    fn only_loopback_is_listened_on_without_credentials() {
         for (address, fits) in [
             ("127.0.0.1:0", true),
             ("127.8.8.8:1", true),
@@ -139,7 +151,9 @@ mod tests {
             ("192.168.0.1:1", false),
             ("[::]:1", false),
         ] {
-            assert_eq!(check_listen(address.parse().unwrap()).is_ok(), fits, "{address}");
+            let address = address.parse().unwrap();
+            assert_eq!(check_listen(address, false).is_ok(), fits, "{address}");
+            assert!(check_listen(address, true).is_ok());
         }
     }
 }

@@ -50,7 +50,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use crate::clock::Clock;
-use crate::service::{self, Caller, Operation, Options, Service};
+use crate::service::{self, Caller, Credentials, Operation, Options, Service};
 use crate::transport::listener::{self, Peer, Version};
 use crate::transport::router;
 use crate::transport::tls;
@@ -122,6 +122,13 @@ impl Builder {
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.options.clock = clock;
+        self
+    }
+
+    /// Lets in only who is known. Without, every access key is accepted.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.options.credentials = Some(credentials);
         self
     }
 

@@ -25,8 +25,12 @@ pub(super) struct Connection {
     )]
     endpoint: String,
     /// Access key id; 12 digits are the account
-    #[arg(long, env = "STRONGROOM_ACCESS_KEY_ID", value_name = "ID")]
+    #[arg(long, env = "STRONGROOM_ACCESS_KEY_ID", value_name = "ID", conflicts_with = "token")]
     access_key_id: Option<String>,
+    /// Bearer token, where the service has a credentials file; better in the variable, which other
+    /// users cannot see
+    #[arg(long, env = "STRONGROOM_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Region of keys that are named without one
     #[arg(long, env = "STRONGROOM_REGION", value_name = "REGION")]
     region: Option<String>,
@@ -44,7 +48,8 @@ impl Connection {
             MetadataValue::try_from(value)
                 .map_err(|_| Error::Usage(format!("{value:?} is not printable ASCII")))
         };
-        let bearer = self.access_key_id.as_deref().map(|id| text(&format!("Bearer {id}")));
+        let bearer = self.token.as_deref().or(self.access_key_id.as_deref());
+        let bearer = bearer.map(|bearer| text(&format!("Bearer {bearer}")));
         let region = self.region.as_deref().map(text);
         let identity = Identity { bearer: bearer.transpose()?, region: region.transpose()? };
         Ok(InterceptedService::new(endpoint.connect_lazy(), identity))

@@ -19,6 +19,13 @@ pub(super) enum Error {
     /// Settings cannot be used.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// The credentials file is none.
+    #[error("the credentials file {path} cannot be used")]
+    Credentials {
+        path: PathBuf,
+        #[source]
+        source: service::CredentialsError,
+    },
     /// The address of the service is none.
     #[error("{0:?} is no address of a service; expected something like http://127.0.0.1:4566")]
     Endpoint(String),

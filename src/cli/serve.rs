@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,6 +11,7 @@ use super::error::Error;
 use super::output::{note, say};
 use crate::config;
 use crate::instance::{Given, Strongroom, bind};
+use crate::service::{Credentials, Service};
 
 /// Run the service until it is told to stop (SIGINT or SIGTERM)
 #[derive(Debug, Args)]
@@ -39,7 +41,11 @@ pub(super) struct Serve {
     /// The certificate's private key in PEM
     #[arg(long, env = "STRONGROOM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert` and `tls_key`
+    /// Who is known: TOML with accounts, their access keys and tokens; read again on SIGHUP [default:
+    /// every access key is accepted, on loopback only]
+    #[arg(long, env = "STRONGROOM_CREDENTIALS", value_name = "FILE")]
+    credentials: Option<PathBuf>,
+    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key` and `credentials`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -48,7 +54,8 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), Error> {
         let file = config::read(self.config.as_deref())?;
         let listen = self.listen.or(file.listen).unwrap_or_else(|| ([127, 0, 0, 1], 4566).into());
-        let listen = config::check_listen(listen)?;
+        let credentials = self.credentials.or(file.credentials);
+        let listen = config::check_listen(listen, credentials.is_some())?;
         let mut builder = Strongroom::builder();
         if self.ephemeral {
             builder = builder.ephemeral();
@@ -60,7 +67,13 @@ impl Serve {
         if let Some((text, from)) = config::root_key(key_file.as_deref())? {
             builder = builder.root_key(text, from);
         }
+        if let Some(path) = &credentials {
+            builder = builder.credentials(known(path)?);
+        }
         let room = builder.build()?;
+        if let Some(path) = credentials {
+            reload_when_told(path, Arc::clone(room.service()))?;
+        }
         let listener = bind(listen).await?;
         let address = listener.local_addr()?;
         let (certificate, key) = (self.tls_cert.or(file.tls_cert), self.tls_key.or(file.tls_key));
@@ -76,6 +89,28 @@ impl Serve {
         serving.await;
         Ok(room.close()?)
     }
+}
+
+/// Reads a credentials file.
+fn known(path: &Path) -> Result<Credentials, Error> {
+    let text = config::secrets(path)?;
+    Credentials::parse(&text).map_err(|source| Error::Credentials { path: path.to_owned(), source })
+}
+
+/// Reads the credentials file again at each SIGHUP; one that cannot be used changes nothing.
+fn reload_when_told(path: PathBuf, service: Arc<Service>) -> Result<(), Error> {
+    let mut hangup = signal(SignalKind::hangup()).map_err(Error::Runtime)?;
+    let service = Arc::downgrade(&service);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let Some(service) = service.upgrade() else { return };
+            match known(&path) {
+                Ok(credentials) => service.replace_credentials(credentials),
+                Err(error) => tracing::error!(%error, "the credentials stay as they were"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Resolves at the first SIGINT or SIGTERM.

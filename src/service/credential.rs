@@ -1,39 +1,75 @@
 //! What a caller presents, and the principal that it proves.
 //!
-//! Without a credentials file, and on loopback only, every access key is accepted: an access key
-//! id of 12 digits is the account, any other means account 000000000000, and the principal is that
-//! account's root (docs/design.md, "Identity").
+//! With a credentials file, signatures and bearer tokens are checked and nobody else is let in. Without
+//! one, and on loopback only, every access key is accepted: an access key id of 12 digits is the
+//! account, any other means account 000000000000 (docs/design.md, "Identity"). The principal is the
+//! account's root.
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::Error;
+use super::credentials::Credentials;
+use super::signature::Signed;
 use crate::iam::Principal;
 
 /// What a caller presents, before anything is believed of it.
 #[derive(Debug, Clone, Default)]
 pub struct Credential(Presented);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 enum Presented {
-    /// Nothing, where nothing is needed: the default account's root.
+    /// Nothing, by a caller inside this process: the default account's root.
     #[default]
+    InProcess,
+    /// Nothing, at a door where nothing may be enough.
     Nothing,
-    /// An access key id.
-    AccessKey(String),
+    /// A bearer's word: an access key id, or a token where there are credentials.
+    Bearer(String),
+    /// A signed request.
+    Signed(Box<Signed>),
+    /// An access key id with a body too large to be read, and so to be checked.
+    Unread(String),
     /// Nothing, where AWS insists on a signature.
     Missing,
-    /// A signature's header that cannot be read; what is wrong with it.
-    Malformed(&'static str),
+    /// A signature that cannot be read; what is wrong with it.
+    Malformed(String),
     /// The account for which the service itself calls.
     Own(String),
 }
 
+impl std::fmt::Debug for Presented {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::InProcess => "InProcess",
+            Self::Nothing => "Nothing",
+            Self::Bearer(_) => "Bearer(redacted)",
+            Self::Signed(_) => "Signed",
+            Self::Unread(_) => "Unread",
+            Self::Missing => "Missing",
+            Self::Malformed(_) => "Malformed",
+            Self::Own(_) => "Own",
+        })
+    }
+}
+
 impl Credential {
-    /// An access key id, as a door received it; none where none is needed.
+    /// What a bearer said, as a door received it; none where nothing was said.
     #[must_use]
-    pub fn access_key(id: Option<String>) -> Self {
-        Self(id.map_or(Presented::Nothing, Presented::AccessKey))
+    pub fn bearer(text: Option<String>) -> Self {
+        Self(text.map_or(Presented::Nothing, Presented::Bearer))
+    }
+
+    /// A signed request.
+    #[must_use]
+    pub fn signed(signed: Signed) -> Self {
+        Self(Presented::Signed(Box::new(signed)))
+    }
+
+    /// A signed request whose body was too large to be read.
+    #[must_use]
+    pub const fn unread(id: String) -> Self {
+        Self(Presented::Unread(id))
     }
 
     /// Nothing, at a door where AWS insists on a signature.
@@ -44,16 +80,22 @@ impl Credential {
 
     /// A signature that cannot be read.
     #[must_use]
-    pub const fn malformed(what: &'static str) -> Self {
+    pub const fn malformed(what: String) -> Self {
         Self(Presented::Malformed(what))
     }
 
-    /// The access key id that was presented, believed or not.
+    /// The access key id that was presented, believed or not; never a token.
     #[must_use]
-    pub fn access_key_id(&self) -> Option<&str> {
+    pub(super) fn access_key_id(&self, known: Option<&Credentials>) -> Option<&str> {
         match &self.0 {
-            Presented::AccessKey(id) => Some(id),
-            _ => None,
+            Presented::Bearer(id) => known.is_none().then_some(id),
+            Presented::Signed(signed) => Some(&signed.id),
+            Presented::Unread(id) => Some(id),
+            Presented::InProcess
+            | Presented::Nothing
+            | Presented::Missing
+            | Presented::Malformed(_)
+            | Presented::Own(_) => None,
         }
     }
 }
@@ -121,37 +163,62 @@ pub(super) const DEFAULT_REGION: &str = "us-east-1";
 /// The account of callers whose access key id is not one.
 pub(super) const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// Proves a credential. The first stage of the walk.
+/// Proves a credential. The first stage of the walk. `known` are the credentials that are configured.
 ///
 /// # Errors
-/// [`Error::MissingAuthentication`], [`Error::IncompleteSignature`]; [`Error::Unauthenticated`] for an access key id over 128 characters or with others than
-/// printable ASCII.
+/// [`Error::MissingAuthentication`], [`Error::IncompleteSignature`], [`Error::InvalidSignature`],
+/// [`Error::UnknownCredential`]; [`Error::Unauthenticated`] for an access key id that none can be.
 pub(super) fn authenticate(
     credential: &Credential,
-    _now: DateTime<Utc>,
+    known: Option<&Credentials>,
+    now: DateTime<Utc>,
 ) -> Result<Principal, Error> {
-    let id = match &credential.0 {
-        Presented::Nothing => return Ok(Principal::root(DEFAULT_ACCOUNT, None)),
-        Presented::Own(account) => return Ok(Principal::service(account)),
-        Presented::Missing => return Err(Error::MissingAuthentication),
-        Presented::Malformed(what) => return Err(Error::IncompleteSignature(what)),
-        Presented::AccessKey(id) => id,
-    };
+    match (&credential.0, known) {
+        (Presented::InProcess, _) | (Presented::Nothing, None) => {
+            Ok(Principal::root(DEFAULT_ACCOUNT, None))
+        }
+        (Presented::Own(account), _) => Ok(Principal::service(account)),
+        (Presented::Missing, _) | (Presented::Nothing, Some(_)) => {
+            Err(Error::MissingAuthentication)
+        }
+        (Presented::Malformed(what), _) => Err(Error::IncompleteSignature(what.clone())),
+        (Presented::Bearer(id) | Presented::Unread(id), None) => unchecked(id),
+        (Presented::Signed(signed), None) => unchecked(&signed.id),
+        (Presented::Unread(_), Some(_)) => Err(Error::RequestTooLarge),
+        (Presented::Bearer(token), Some(known)) => {
+            let account = known.token(token).ok_or(Error::UnknownCredential)?;
+            Ok(Principal::root(account, None))
+        }
+        (Presented::Signed(signed), Some(known)) => {
+            signed.check_scope(now)?;
+            // A session token goes with keys that are not for long, and none of these is one.
+            let held = known.access_key(&signed.id).filter(|_| signed.session_token.is_none());
+            let held = held.ok_or(Error::UnknownCredential)?;
+            signed.check_signature(&held.secret)?;
+            Ok(Principal::root(&held.account, Some(signed.id.clone())))
+        }
+    }
+}
+
+/// Whose an access key is where every one is accepted.
+fn unchecked(id: &str) -> Result<Principal, Error> {
     if id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::Unauthenticated);
     }
     let is_account = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
     let account = if is_account { id } else { DEFAULT_ACCOUNT };
-    Ok(Principal::root(account, Some(id.clone())))
+    Ok(Principal::root(account, Some(id.to_owned())))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::credentials::tests::credentials;
+    use super::super::signature::tests::example;
     use super::*;
 
     fn principal(id: &str) -> Result<Principal, Error> {
-        let credential = Credential::access_key(Some(id.to_owned()));
-        authenticate(&credential, DateTime::default())
+        let credential = Credential::bearer(Some(id.to_owned()));
+        authenticate(&credential, None, DateTime::default())
     }
 
     #[test]
@@ -160,7 +227,7 @@ mod tests {
         for id in ["AKIAIOSFODNN7EXAMPLE", "11112222333", "1111222233334", "11112222333x"] {
             assert_eq!(principal(id).unwrap().arn, "arn:aws:iam::000000000000:root");
         }
-        let nobody = authenticate(&Credential::default(), DateTime::default()).unwrap();
+        let nobody = authenticate(&Credential::default(), None, DateTime::default()).unwrap();
         assert_eq!(nobody.access_key_id, None);
     }
 
@@ -169,5 +236,42 @@ mod tests {
         for id in ["", "with space", "new\nline", "ключ", &"x".repeat(129)] {
             assert!(matches!(principal(id), Err(Error::Unauthenticated)));
         }
+    }
+
+    #[test]
+    fn with_credentials_nobody_is_believed_without_proof() {
+        let known = credentials();
+        let (signed, _, now) = example();
+        let check = |credential: &Credential| authenticate(credential, Some(&known), now);
+        let proved = check(&Credential::signed(signed.clone())).unwrap();
+        assert_eq!(proved.arn, "arn:aws:iam::111122223333:root");
+        let proved = check(&Credential::bearer(Some("test".to_owned()))).unwrap();
+        assert_eq!((proved.account.as_str(), proved.access_key_id), ("111122223333", None));
+        let unknown = Signed { id: "AKIDOTHER".to_owned(), ..signed.clone() };
+        let foreign = Signed { session_token: Some("t".to_owned()), ..signed.clone() };
+        let bearer = |text: &str| Credential::bearer(Some(text.to_owned()));
+        for stranger in [
+            Credential::signed(unknown),
+            Credential::signed(foreign),
+            bearer("111122223333"),
+            bearer("AKIDEXAMPLE"),
+        ] {
+            assert!(matches!(check(&stranger), Err(Error::UnknownCredential)));
+        }
+        let nothing = check(&Credential::bearer(None));
+        assert!(matches!(nothing, Err(Error::MissingAuthentication)));
+        let altered = Signed { string_to_sign: "altered".to_owned(), ..signed.clone() };
+        let altered = check(&Credential::signed(altered));
+        assert!(matches!(altered, Err(Error::InvalidSignature(_))));
+        assert!(matches!(check(&Credential::unread("a".to_owned())), Err(Error::RequestTooLarge)));
+        assert!(check(&Credential::default()).is_ok(), "this process needs no proof");
+    }
+
+    #[test]
+    fn a_token_is_never_shown_as_an_access_key_id() {
+        let token = Credential::bearer(Some("test".to_owned()));
+        assert_eq!(token.access_key_id(Some(&credentials())), None);
+        assert_eq!(token.access_key_id(None), Some("test"));
+        assert!(!format!("{token:?}").contains("test"));
     }
 }

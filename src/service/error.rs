@@ -36,13 +36,16 @@ pub enum Error {
     DryRun,
     /// A signature's header cannot be read.
     #[error("{0}")]
-    IncompleteSignature(&'static str),
+    IncompleteSignature(String),
     /// A bug: a thread ended, a list was not what its maker said.
     #[error("an internal error occurred")]
     Internal,
     /// The region has no region's form.
     #[error("the region is not one: expected a name such as us-east-1")]
     InvalidRegion,
+    /// A signature is not that of its key, or not of now.
+    #[error("{0}")]
+    InvalidSignature(String),
     /// A room of keys refused.
     #[error(transparent)]
     Kms(#[from] kms::Error),
@@ -61,6 +64,9 @@ pub enum Error {
     /// What was presented proves nobody.
     #[error("the access key id is not one: expected 1 to 128 printable characters without spaces")]
     Unauthenticated,
+    /// What was presented is of nobody who is known.
+    #[error("The security token included in the request is invalid.")]
+    UnknownCredential,
     /// There is no such operation.
     #[error("there is no such operation")]
     UnknownOperation,
@@ -90,6 +96,7 @@ impl Error {
             Self::InvalidRegion | Self::Kms(K::Validation(_)) => {
                 ("ValidationException", 400, Code::InvalidArgument)
             }
+            Self::InvalidSignature(_) => ("InvalidSignatureException", 400, Code::Unauthenticated),
             Self::Kms(K::AlreadyExists(_) | K::KeyExists(_)) => {
                 ("AlreadyExistsException", 400, Code::AlreadyExists)
             }
@@ -145,7 +152,9 @@ impl Error {
             }
             Self::RequestTooLarge => ("RequestTooLargeException", 413, Code::ResourceExhausted),
             Self::Store(_) => ("ServiceUnavailableException", 503, Code::Unavailable),
-            Self::Unauthenticated => ("UnrecognizedClientException", 400, Code::Unauthenticated),
+            Self::Unauthenticated | Self::UnknownCredential => {
+                ("UnrecognizedClientException", 400, Code::Unauthenticated)
+            }
             Self::UnknownOperation => ("UnknownOperationException", 400, Code::Unimplemented),
         }
     }
@@ -175,8 +184,10 @@ impl Error {
             self,
             Self::AccessDenied { .. }
                 | Self::IncompleteSignature(_)
+                | Self::InvalidSignature(_)
                 | Self::MissingAuthentication
                 | Self::Unauthenticated
+                | Self::UnknownCredential
         )
     }
 }

@@ -7,6 +7,8 @@
 //! | file | noun |
 //! |---|---|
 //! | `credential.rs` | what a caller presents, and the principal it proves |
+//! | `credentials.rs` | the keys and tokens that are known |
+//! | `signature.rs` | whether a signature is a known key's |
 //! | `permit.rs` | leave to run one operation on one resource |
 //! | `pending.rs` | a result that is not yet recorded |
 //! | `operation.rs` | what an operation is |
@@ -22,6 +24,7 @@
 
 mod access;
 mod credential;
+mod credentials;
 mod error;
 mod identity;
 mod last_usage;
@@ -30,15 +33,18 @@ mod operation;
 mod operations;
 mod pending;
 mod permit;
+mod signature;
 mod sweep;
 mod trail;
 mod walk;
 
 pub use credential::{Caller, Credential};
+pub use credentials::{Credentials, Error as CredentialsError};
 pub use error::Error;
 pub use identity::{CallerIdentity, GetCallerIdentity};
 pub use opening::{Options, Service};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};
+pub use signature::Signed;
 pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};
 pub use walk::Reply;

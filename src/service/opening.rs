@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use super::Error;
+use super::credentials::Credentials;
 use super::operation::Rooms;
 use crate::audit::{self, Head, Leaf, Log, LogSigner};
 use crate::clock::Clock;
@@ -34,6 +35,8 @@ pub struct Options {
     pub root_key: Option<(String, String)>,
     /// Where the time comes from.
     pub clock: Clock,
+    /// Who is known; without any, every access key is accepted.
+    pub credentials: Option<Credentials>,
 }
 
 /// The one door to everything: see [`Service::call`].
@@ -44,6 +47,7 @@ pub struct Service {
     directory: Mutex<Option<DataDirectory>>,
     folder: PathBuf,
     clock: Clock,
+    credentials: RwLock<Option<Arc<Credentials>>>,
     size: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
     temporary: Option<tempfile::TempDir>,
@@ -79,6 +83,7 @@ impl Service {
             directory: Mutex::new(Some(directory)),
             folder: path,
             clock: options.clock,
+            credentials: RwLock::new(options.credentials.map(Arc::new)),
             size,
             closing: watch::Sender::new(false),
             temporary,
@@ -116,6 +121,22 @@ impl Service {
     /// What operations read.
     pub(super) fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// Who is known; none where every access key is accepted.
+    pub(super) fn credentials(&self) -> Option<Arc<Credentials>> {
+        self.credentials.read().clone()
+    }
+
+    /// Whether callers have to prove who they are.
+    #[must_use]
+    pub fn knows_callers(&self) -> bool {
+        self.credentials.read().is_some()
+    }
+
+    /// Knows others from now on. Calls that have begun go on.
+    pub fn replace_credentials(&self, credentials: Credentials) {
+        *self.credentials.write() = Some(Arc::new(credentials));
     }
 
     /// The newest head of the log.

@@ -94,13 +94,14 @@ impl Service {
         error: Error,
     ) -> Reply<std::convert::Infallible> {
         let mut event = self.begin(&caller, operation, action, false);
-        let error = match authenticate(&caller.credential, event.time) {
-            Ok(principal) => {
-                sign_in(&mut event, &principal);
-                error
-            }
-            Err(refused) => refused,
-        };
+        let error =
+            match authenticate(&caller.credential, self.credentials().as_deref(), event.time) {
+                Ok(principal) => {
+                    sign_in(&mut event, &principal);
+                    error
+                }
+                Err(refused) => refused,
+            };
         close(&mut event, &error);
         match self.settle((event, Err(error)), &caller).await {
             Ok(Some((result, index))) => {
@@ -133,7 +134,8 @@ impl Service {
         request: &O,
         event: &mut Event,
     ) -> Result<Executed<O::Output>, Error> {
-        let principal = authenticate(&caller.credential, event.time)?;
+        let principal =
+            authenticate(&caller.credential, self.credentials().as_deref(), event.time)?;
         sign_in(event, &principal);
         if caller.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::DeadlineExceeded);
@@ -178,7 +180,8 @@ impl Service {
         event.source = caller.source.clone();
         event.door = caller.door.to_owned();
         event.user_agent.clone_from(&caller.user_agent);
-        event.access_key_id = caller.credential.access_key_id().map(str::to_owned);
+        event.access_key_id =
+            caller.credential.access_key_id(self.credentials().as_deref()).map(str::to_owned);
         event
     }
 }

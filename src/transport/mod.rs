@@ -5,6 +5,7 @@
 //! | `listener.rs` | one port: connections, draining |
 //! | `tls.rs` | TLS: a certificate that was given, or one of our own |
 //! | `router.rs` | which door a request goes to |
+//! | `sigv4.rs` | who signs, from header or query |
 //! | `aws_json/` | AWS KMS, JSON 1.1 |
 //! | `sts.rs` | AWS STS: who am I |
 //! | `grpc/` | `strongroom.v1`, health, reflection |
@@ -13,6 +14,7 @@ mod aws_json;
 pub mod grpc;
 pub mod listener;
 mod router;
+mod sigv4;
 mod sts;
 pub mod tls;
 

@@ -21,7 +21,7 @@ use crate::service::Service;
 pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server::Error> {
     let plain = Router::new()
         .route("/_strongroom/health", get(health))
-        .route("/", post(aws))
+        .route("/", post(aws).get(query))
         .with_state(Arc::clone(service));
     let whole = plain.merge(grpc::router(service)?).fallback(unknown);
     Ok(whole.layer(axum::middleware::from_fn(bounded_headers)))
@@ -58,8 +58,18 @@ async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response 
     };
     match target {
         Some(operation) => aws_json::handle(service, operation, request).await,
-        None if is_form => sts::handle(service, request).await,
+        None if is_form || sts::is_query(request.uri().query().unwrap_or_default()) => {
+            sts::handle(service, request).await
+        }
         None => unknown().await,
+    }
+}
+
+/// `GET /`: AWS's query protocol, as presigned requests to STS use it.
+async fn query(State(service): State<Arc<Service>>, request: Request) -> Response {
+    match request.uri().query() {
+        Some(query) if sts::is_query(query) => sts::handle(service, request).await,
+        _ => unknown().await,
     }
 }
 

@@ -11,16 +11,19 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::aws_json::{Answer, caller};
+use super::aws_json::Answer;
+use super::sigv4::caller;
 use crate::service::{CallerIdentity, Error, GetCallerIdentity, Service};
 
-/// Answers a form-encoded request.
+/// Answers a request whose parameters are in its form, or in its query (presigned, or a `GET`).
 pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let caller = caller(&parts);
     let body = axum::body::to_bytes(body, FORM_BYTES).await;
+    let caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
+    let query = parts.uri.query().unwrap_or_default();
     let action = body.as_ref().map(|body| {
         form_urlencoded::parse(body)
+            .chain(form_urlencoded::parse(query.as_bytes()))
             .find(|(name, _)| name == "Action")
             .map(|(_, action)| action.into_owned())
             .unwrap_or_default()
@@ -43,6 +46,13 @@ pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response 
     xml(&answer)
 }
 
+/// Whether a query is one of STS's.
+pub(super) fn is_query(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "Action")
+}
+
+/// The service that signatures are scoped to.
+const SERVICE: &str = "sts";
 const FORM_BYTES: usize = 64 * 1024;
 
 fn identity(found: CallerIdentity) -> Value {
@@ -67,14 +77,13 @@ fn xml(answer: &Answer) -> Response {
             (200, body)
         }
         Err(error) => {
-            // The query protocol leaves the word "Exception" away.
-            let code = error.code().trim_end_matches("Exception");
+            let (code, status) = named(error);
             let body = format!(
                 "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
                  <Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
                 escaped(&error.to_string())
             );
-            (error.http_status(), body)
+            (status, body)
         }
     };
     let mut response = Response::new(Body::from(body));
@@ -83,6 +92,17 @@ fn xml(answer: &Answer) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     answer.label(headers);
     response
+}
+
+/// The query protocol has names and statuses of its own for who may not call.
+fn named(error: &Error) -> (&'static str, u16) {
+    match error {
+        Error::InvalidSignature(_) => ("SignatureDoesNotMatch", 403),
+        Error::MissingAuthentication => ("MissingAuthenticationToken", 403),
+        Error::UnknownCredential | Error::Unauthenticated => ("InvalidClientTokenId", 403),
+        Error::UnknownOperation => ("InvalidAction", 400),
+        other => (other.code().trim_end_matches("Exception"), other.http_status()),
+    }
 }
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";

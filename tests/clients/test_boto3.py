@@ -298,7 +298,7 @@ def test_sts_says_who_one_is(server):
     assert identity["Arn"] == "arn:aws:iam::111122223333:root"
     with pytest.raises(ClientError) as caught:
         aws(server, "sts").get_session_token()
-    assert caught.value.response["Error"]["Code"] == "UnknownOperation"
+    assert caught.value.response["Error"]["Code"] == "InvalidAction"
 
 
 def post(server, body, target="TrentService.ListKeys", **headers):

