@@ -15,13 +15,13 @@ fn walk(criterion: &mut Criterion) {
         bencher.iter(|| {
             let key_spec = Some("AES_256".to_owned());
             let key_id = key_id.clone();
-            let request = GenerateDataKey { key_id, key_spec, ..Default::default() };
+            let request = GenerateDataKey { key_id: key_id.into(), key_spec, ..Default::default() };
             runtime.block_on(room.call(request)).unwrap()
         });
     });
     group.bench_function("GenerateRandom", |bencher| {
         bencher.iter(|| {
-            let request = GenerateRandom { number_of_bytes: Some(32) };
+            let request = GenerateRandom { number_of_bytes: Some(32), ..Default::default() };
             runtime.block_on(room.call(request)).unwrap()
         });
     });

@@ -41,13 +41,14 @@ pub fn create_alias(
 /// `UpdateAlias`
 ///
 /// # Errors
-/// As [`create_alias`]; [`Error::NotFound`] when there is no such alias.
+/// As [`create_alias`], but [`Error::Validation`] for its name; [`Error::NotFound`] when there is no
+/// such alias.
 pub fn update_alias(
     directory: &Directory,
     call: &Call<'_>,
     request: &UpdateAlias,
 ) -> Result<Done<()>, Error> {
-    let name = own_name(&request.alias_name)?;
+    let name = existing_name(&request.alias_name)?;
     let target = directory.find_key(call, &request.target_key_id)?;
     let key = &target.entry.key;
     in_scope(call.scope, &key.scope)?;
@@ -68,13 +69,13 @@ pub fn update_alias(
 /// `DeleteAlias`
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::InvalidAliasName`].
+/// [`Error::NotFound`], [`Error::Validation`].
 pub fn delete_alias(
     directory: &Directory,
     call: &Call<'_>,
     request: &DeleteAlias,
 ) -> Result<Done<()>, Error> {
-    let name = own_name(&request.alias_name)?;
+    let name = existing_name(&request.alias_name)?;
     let alias = directory.alias(call.scope, &name).ok_or_else(|| not_found(call, &name))?;
     let row = Alias::row(call.scope, &name);
     let mut done = Done::plain(());
@@ -133,7 +134,7 @@ pub fn alias_target(
     call: &Call<'_>,
     alias_name: &str,
 ) -> Result<String, Error> {
-    let name = own_name(alias_name)?;
+    let name = existing_name(alias_name)?;
     let alias = directory.alias(call.scope, &name).ok_or_else(|| not_found(call, &name))?;
     Ok(call.scope.key_arn(alias.target))
 }
@@ -149,6 +150,11 @@ fn own_name(text: &str) -> Result<AliasName, Error> {
         ));
     }
     Ok(name)
+}
+
+/// The name of an alias that is to be changed. AWS has one error for whatever is wrong with it.
+fn existing_name(text: &str) -> Result<AliasName, Error> {
+    own_name(text).map_err(|error| Error::Validation(error.to_string()))
 }
 
 fn not_found(call: &Call<'_>, name: &AliasName) -> Error {

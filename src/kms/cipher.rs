@@ -3,7 +3,7 @@
 use super::blob::{self, CiphertextBlob};
 use super::directory::{Call, Directory, Done, Found};
 use super::outputs::{DecryptOutput, EncryptOutput, ReEncryptOutput};
-use super::requests::{Decrypt, Encrypt, EncryptionContext, GenerateRandom, ReEncrypt};
+use super::requests::{Decrypt, Encrypt, EncryptionContext, GenerateRandom, ReEncrypt, Recipient};
 use super::spec::{KeySpec, KeyUsage, oaep};
 use super::state::Act;
 use super::{Error, context};
@@ -45,6 +45,7 @@ pub fn decrypt(
     call: &Call<'_>,
     request: &Decrypt,
 ) -> Result<Done<DecryptOutput>, Error> {
+    check_recipient(request.recipient.as_ref())?;
     directory.check_tokens(&request.grant_tokens)?;
     let algorithm = request.encryption_algorithm.as_deref();
     if ignores_ciphertext(&request.dry_run_modifiers) {
@@ -120,7 +121,7 @@ pub fn source_key(
 ) -> Result<Found, Error> {
     match (oaep(algorithm.unwrap_or_default()), blob, insisted) {
         (Some(_), _, Some(reference)) | (None, None, Some(reference)) => {
-            directory.find(call, reference)
+            directory.find_used(call, reference)
         }
         (None, None, None) => Err(Error::Validation(
             "The KeyId parameter is required when the ciphertext is ignored.".to_owned(),
@@ -144,9 +145,25 @@ pub fn generate_random(
     _call: &Call<'_>,
     request: &GenerateRandom,
 ) -> Result<Done<Plaintext>, Error> {
+    check_recipient(request.recipient.as_ref())?;
+    if request.custom_key_store_id.is_some() {
+        return Err(Error::Unsupported("strongroom has no custom key stores".to_owned()));
+    }
     let asked = request.number_of_bytes.ok_or_else(|| Error::null("numberOfBytes"))?;
     let length = byte_count(asked)?;
     Ok(Done::plain(Plaintext::generate(length)?))
+}
+
+/// A plaintext for an enclave must not be answered in clear to somebody else.
+///
+/// # Errors
+/// [`Error::Unsupported`]
+pub(super) fn check_recipient(recipient: Option<&Recipient>) -> Result<(), Error> {
+    if recipient.is_none() {
+        return Ok(());
+    }
+    let what = "Recipient is not supported: strongroom knows no attested enclaves";
+    Err(Error::Unsupported(what.to_owned()))
 }
 
 /// Whether a key may seal blobs now.
@@ -254,7 +271,7 @@ pub(super) fn open(
     let context = context::encode(context)?;
     let found = directory.find_by_blob(call, bytes)?;
     if let Some(reference) = insisted
-        && directory.find(call, reference)?.entry.key.id != found.entry.key.id
+        && directory.find_used(call, reference)?.entry.key.id != found.entry.key.id
     {
         return Err(Error::IncorrectKey);
     }

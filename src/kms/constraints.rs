@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::given::{Bytes, Text};
 use super::outputs::{GrantConstraints, Tag};
+use super::requests::Recipient;
 use crate::crypto::Plaintext;
 
 /// What a member must be.
@@ -27,6 +29,29 @@ pub(super) enum Rule {
     List(usize, usize, &'static Self),
 }
 
+impl Rule {
+    /// What a list says of its entries.
+    fn constraints(self) -> String {
+        match self {
+            Self::OneOf(set) => {
+                format!("Member must satisfy enum value set: [{}]", set.join(", "))
+            }
+            Self::Text(least, most, form) => {
+                let form = form.map(|form| {
+                    let shown = form.shown;
+                    format!(", Member must satisfy regular expression pattern: {shown}")
+                });
+                format!(
+                    "Member must have length less than or equal to {most}, Member must have length \
+                     greater than or equal to {least}{}",
+                    form.unwrap_or_default()
+                )
+            }
+            Self::Any | Self::Bytes(..) | Self::Range(..) | Self::List(..) => String::new(),
+        }
+    }
+}
+
 /// A regular expression as AWS shows it, and what it means.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
@@ -44,6 +69,7 @@ fn rule(request: &str, member: &str) -> Rule {
         | "mac"
         | "shared_secret_ciphertext_blob"
         | "signature" => Rule::Bytes(1, 6144),
+        "customer_master_key_spec" => Rule::OneOf(&OLDER_KEY_SPECS),
         "custom_key_store_id" => Rule::Text(1, 64, None),
         "description" => Rule::Text(0, 8192, None),
         "destination_encryption_algorithm"
@@ -121,16 +147,24 @@ impl Violations {
     /// Checks one member.
     pub(super) fn check(&mut self, request: &str, member: &str, value: &dyn Member) {
         let name = camel_case(member);
-        if value.is_missing() {
-            if is_required(request, member).unwrap_or_else(|| value.is_required()) {
-                let constraint = "Member must not be null";
-                self.0.push(format!(
-                    "Value null at '{name}' failed to satisfy constraint: {constraint}"
-                ));
-            }
-            return;
+        if !value.is_missing() {
+            value.check(&name, rule(request, member), self);
+        } else if is_required(request, member).unwrap_or_else(|| value.is_required()) {
+            self.null(&name);
         }
-        value.check(&name, rule(request, member), self);
+    }
+
+    /// Checks a member of a structure that is required there.
+    fn required(&mut self, value: &dyn Member, name: &str, rule: Rule) {
+        match value.is_missing() {
+            true => self.null(name),
+            false => value.check(name, rule, self),
+        }
+    }
+
+    fn null(&mut self, name: &str) {
+        let constraint = "Member must not be null";
+        self.0.push(format!("Value null at '{name}' failed to satisfy constraint: {constraint}"));
     }
 
     /// The message of a `ValidationException`, when there is something to say.
@@ -200,13 +234,13 @@ pub(super) trait Member {
     fn check(&self, name: &str, rule: Rule, found: &mut Violations);
 }
 
-impl Member for String {
+impl Member for Text {
     fn is_required(&self) -> bool {
         true
     }
 
     fn is_missing(&self) -> bool {
-        self.is_empty()
+        Self::is_missing(self)
     }
 
     fn check(&self, name: &str, rule: Rule, found: &mut Violations) {
@@ -226,13 +260,13 @@ impl Member for Option<String> {
     }
 }
 
-impl Member for Vec<u8> {
+impl Member for Bytes {
     fn is_required(&self) -> bool {
         true
     }
 
     fn is_missing(&self) -> bool {
-        self.is_empty()
+        Self::is_missing(self)
     }
 
     fn check(&self, name: &str, rule: Rule, found: &mut Violations) {
@@ -280,9 +314,14 @@ impl Member for Vec<String> {
 
     fn check(&self, name: &str, rule: Rule, found: &mut Violations) {
         let Rule::List(least, most, of) = rule else { return };
-        found.bounds(Some(&format!("[{}]", self.join(", "))), name, self.len(), (least, most));
-        for (number, text) in (1..).zip(self) {
-            found.text(text, &format!("{name}.{number}.member"), *of);
+        let shown = format!("[{}]", self.join(", "));
+        found.bounds(Some(&shown), name, self.len(), (least, most));
+        // Of a list's entries AWS names all constraints at once, and not which entry violates one.
+        let mut inner = Violations::default();
+        self.iter().for_each(|text| inner.text(text, name, *of));
+        if !inner.0.is_empty() {
+            let constraint = format!("Member must satisfy constraint: [{}]", of.constraints());
+            found.add(Some(&shown), name, &constraint);
         }
     }
 }
@@ -307,8 +346,8 @@ impl Member for Vec<Tag> {
     fn check(&self, name: &str, _rule: Rule, found: &mut Violations) {
         for (number, tag) in (1..).zip(self) {
             let member = |part: &str| format!("{name}.{number}.member.{part}");
-            found.text(&tag.tag_key, &member("tagKey"), Rule::Text(1, 128, None));
-            found.text(&tag.tag_value, &member("tagValue"), Rule::Text(0, 256, None));
+            found.required(&tag.tag_key, &member("tagKey"), Rule::Text(1, 128, None));
+            found.required(&tag.tag_value, &member("tagValue"), Rule::Text(0, 256, None));
         }
     }
 }
@@ -326,7 +365,36 @@ macro_rules! unconstrained {
     )+};
 }
 
-unconstrained!(bool, BTreeMap<String, String>, GrantConstraints, Option<DateTime<Utc>>, Option<bool>);
+unconstrained!(bool, BTreeMap<String, String>, Option<DateTime<Utc>>, Option<bool>);
+
+impl Member for GrantConstraints {
+    fn is_missing(&self) -> bool {
+        self.source_arn.is_none()
+    }
+
+    fn check(&self, name: &str, _rule: Rule, found: &mut Violations) {
+        let rule = Rule::Text(20, 512, Some(SOURCE_ARN));
+        self.source_arn.check(&format!("{name}.sourceArn"), rule, found);
+    }
+}
+
+impl Member for Option<Recipient> {
+    fn is_missing(&self) -> bool {
+        self.is_none()
+    }
+
+    fn check(&self, name: &str, _rule: Rule, found: &mut Violations) {
+        let Some(Recipient { key_encryption_algorithm, attestation_document }) = self else {
+            return;
+        };
+        let rule = Rule::OneOf(&["RSAES_OAEP_SHA_256"]);
+        key_encryption_algorithm.check(&format!("{name}.keyEncryptionAlgorithm"), rule, found);
+        if let Some(document) = attestation_document {
+            let name = format!("{name}.attestationDocument");
+            found.bounds(None, &name, document.len(), (1, 262_144));
+        }
+    }
+}
 
 /// `key_id` → `keyId`
 fn camel_case(member: &str) -> String {
@@ -383,6 +451,23 @@ const SERVICE_PRINCIPAL: Form = Form {
     matches: |text| {
         text.split('.').count() >= 3
             && text.split('.').all(|part| of(part, |c| c.is_ascii_alphanumeric() || c == '-'))
+    },
+};
+const SOURCE_ARN: Form = Form {
+    shown: "^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$",
+    matches: |text| {
+        let fields: Vec<&str> = text.splitn(6, ':').collect();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let [start, partition, service, region, account, resource] = fields.as_slice() else {
+            return false;
+        };
+        *start == "arn"
+            && partition.strip_prefix("aws").is_some_and(|rest| rest.chars().all(plain))
+            && of(service, plain)
+            && region.chars().all(plain)
+            && account.len() == 12
+            && of(account, |c| c.is_ascii_digit())
+            && !resource.is_empty()
     },
 };
 const XKS_KEY_ID: Form = Form {
@@ -454,6 +539,21 @@ const KEY_SPECS: [&str; 20] = [
     "ML_KEM_768",
     "ML_KEM_1024",
 ];
+const OLDER_KEY_SPECS: [&str; 13] = [
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "ECC_NIST_P256",
+    "ECC_NIST_P384",
+    "ECC_NIST_P521",
+    "ECC_SECG_P256K1",
+    "SYMMETRIC_DEFAULT",
+    "HMAC_224",
+    "HMAC_256",
+    "HMAC_384",
+    "HMAC_512",
+    "SM2",
+];
 const KEY_USAGES: [&str; 5] = [
     "SIGN_VERIFY",
     "ENCRYPT_DECRYPT",
@@ -492,7 +592,7 @@ mod tests {
 
     #[test]
     fn every_violation_is_reported_in_awss_words() {
-        let request = CreateAlias { alias_name: "a b".to_owned(), ..CreateAlias::default() };
+        let request = CreateAlias { alias_name: "a b".to_owned().into(), ..CreateAlias::default() };
         assert_eq!(
             request.violations().message().unwrap(),
             "2 validation errors detected: Value 'a b' at 'aliasName' failed to satisfy \
@@ -501,7 +601,7 @@ mod tests {
         );
         let tokens = vec!["t".to_owned(); 11];
         let request = Encrypt {
-            key_id: "k".repeat(2049),
+            key_id: "k".repeat(2049).into(),
             plaintext: Some(Plaintext::from(b"secret".repeat(1000))),
             encryption_algorithm: Some("ROT13".to_owned()),
             grant_tokens: tokens,

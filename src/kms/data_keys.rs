@@ -1,7 +1,7 @@
 //! Data keys: generated, wrapped, unwrapped, moved.
 
 use super::Error;
-use super::cipher::{byte_count, check_wraps, move_to, open, seal};
+use super::cipher::{byte_count, check_recipient, check_wraps, move_to, open, seal};
 use super::directory::{Call, Directory, Done, Found};
 use super::outputs::{
     DataKeyPair, DecryptOutput, GenerateDataKeyOutput, ReEncryptOutput, WrappedDataKey,
@@ -23,6 +23,7 @@ pub fn generate_data_key(
     call: &Call<'_>,
     request: &GenerateDataKey,
 ) -> Result<Done<GenerateDataKeyOutput>, Error> {
+    check_recipient(request.recipient.as_ref())?;
     let length = length(request.key_spec.as_deref(), request.number_of_bytes)?;
     directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
@@ -68,6 +69,7 @@ pub fn generate_data_key_pair(
     call: &Call<'_>,
     request: &GenerateDataKeyPair,
 ) -> Result<Done<DataKeyPair>, Error> {
+    check_recipient(request.recipient.as_ref())?;
     let (spec, context) = (&request.key_pair_spec, &request.encryption_context);
     directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;

@@ -17,7 +17,7 @@ use super::id::{AliasName, KeyId, KeyPlace, KeyReference};
 use super::key::{Key, key_row};
 use super::material::KeyEntry;
 use super::memory::Memory;
-use super::outputs::KeyMetadata;
+use super::outputs::{KeyMetadata, Party};
 use super::requests::EncryptionContext;
 use super::{Error, Scope, managed};
 use crate::crypto::SecretKey;
@@ -162,6 +162,17 @@ impl Directory {
                 Ok(found)
             }
         }
+    }
+
+    /// The same for operations of which AWS says that a foreign ARN names no key.
+    ///
+    /// # Errors
+    /// As [`Self::find`], but [`Error::NotFound`] for [`Error::InvalidArn`].
+    pub fn find_used(&self, call: &Call<'_>, reference: &str) -> Result<Found, Error> {
+        self.find(call, reference).map_err(|error| match error {
+            Error::InvalidArn(arn) => Error::NotFound(format!("Invalid arn {arn}")),
+            other => other,
+        })
     }
 
     /// The key of a parameter that takes no alias.
@@ -317,7 +328,7 @@ impl Directory {
         };
         let grants = memory.grants.iter().filter(|(place, _)| of_scope(place));
         let wanted = |grant: &&Arc<Grant>| {
-            grant.retiring.as_deref() == Some(principal)
+            grant.retiring.as_ref().map(Party::name) == Some(principal)
                 && after.is_none_or(|after| grant.id > after)
         };
         let mut found: Vec<_> =

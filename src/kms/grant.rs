@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::id::KeyPlace;
-use super::outputs::GrantConstraints;
+use super::outputs::{GrantConstraints, Party};
 use super::requests::EncryptionContext;
 use crate::crypto::random;
 use crate::store::{Revision, RowId, Table, Value};
@@ -30,9 +30,9 @@ pub struct Grant {
     /// Its name for its maker.
     pub name: Option<String>,
     /// Who may.
-    pub grantee: String,
+    pub grantee: Party,
     /// Who may end it.
-    pub retiring: Option<String>,
+    pub retiring: Option<Party>,
     /// What: `Decrypt` and the like.
     pub operations: Vec<String>,
     /// In which contexts.
@@ -52,9 +52,9 @@ struct Stored {
     v: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    grantee: String,
+    grantee: Party,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    retiring: Option<String>,
+    retiring: Option<Party>,
     operations: Vec<String>,
     #[serde(default)]
     constraints: GrantConstraints,
@@ -109,11 +109,13 @@ impl Grant {
         context: Option<&EncryptionContext>,
     ) -> bool {
         let within = context.is_none_or(|context| {
-            let GrantConstraints { equals, subset, .. } = &self.constraints;
+            let GrantConstraints { equals, subset, source_arn: _ } = &self.constraints;
             (equals.is_empty() || equals == context)
                 && subset.iter().all(|(name, value)| context.get(name) == Some(value))
         });
-        self.grantee == principal
+        // What a service does on behalf of a resource, no caller here does.
+        self.grantee.name() == principal
+            && self.constraints.source_arn.is_none()
             && self.operations.iter().any(|granted| granted == operation)
             && within
     }
@@ -196,7 +198,7 @@ mod tests {
                 .place(KeyId::generate(Reach::Regional).unwrap()),
             id: GrantId::generate().unwrap(),
             name: Some("n".to_owned()),
-            grantee: "arn:aws:iam::444455556666:root".to_owned(),
+            grantee: Party::Principal("arn:aws:iam::444455556666:root".to_owned()),
             retiring: None,
             operations: vec!["Decrypt".to_owned(), "DescribeKey".to_owned()],
             constraints: GrantConstraints::default(),
@@ -221,7 +223,7 @@ mod tests {
     #[test]
     fn who_what_and_where_must_all_fit() {
         let mut grant = grant();
-        let who = grant.grantee.clone();
+        let who = grant.grantee.name().to_owned();
         let pairs = |pairs: &[(&str, &str)]| -> EncryptionContext {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
@@ -240,5 +242,8 @@ mod tests {
             assert_eq!(grant.allows(&who, "Decrypt", Some(context)), fits);
         }
         assert!(grant.allows(&who, "DescribeKey", None));
+        let source_arn = Some("arn:aws:s3:eu-west-1:111122223333:x".to_owned());
+        grant.constraints = GrantConstraints { source_arn, ..GrantConstraints::default() };
+        assert!(!grant.allows(&who, "DescribeKey", None), "no service calls here");
     }
 }

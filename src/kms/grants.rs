@@ -9,7 +9,7 @@ use super::Error;
 use super::directory::{Call, Directory, Done, Found};
 use super::grant::{Grant, GrantId};
 use super::id::KeyPlace;
-use super::outputs::{CreateGrantOutput, GrantConstraints, GrantEntry, Listed};
+use super::outputs::{CreateGrantOutput, GrantConstraints, GrantEntry, Listed, Party};
 use super::page::Page;
 use super::requests::{
     CreateGrant, EncryptionContext, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant,
@@ -77,7 +77,7 @@ pub fn list_grants(
     let principal =
         request.grantee_principal.as_ref().or(request.grantee_service_principal.as_ref());
     let wanted = |grant: &Grant| {
-        principal.is_none_or(|principal| grant.grantee == *principal)
+        principal.is_none_or(|principal| grant.grantee.name() == principal)
             && request.grant_id.as_ref().is_none_or(|wanted| grant.id.to_string() == *wanted)
     };
     let filters = [request.grant_id.as_ref(), principal].map(|filter| filter.map_or("", |f| f));
@@ -179,9 +179,9 @@ pub fn retirable_by(
 ) -> Result<(Found, Vec<String>), Error> {
     let (found, grant) = retired(directory, call, request)?;
     let mut principals = vec![format!("arn:aws:iam::{}:root", grant.issuing_account)];
-    principals.extend(grant.retiring.clone());
+    principals.extend(grant.retiring.as_ref().map(|party| party.name().to_owned()));
     if grant.operations.iter().any(|operation| operation == "RetireGrant") {
-        principals.push(grant.grantee.clone());
+        principals.push(grant.grantee.name().to_owned());
     }
     Ok((found, principals))
 }
@@ -205,28 +205,28 @@ fn entry(grant: &Grant, key_id: String) -> GrantEntry {
         grant_id: grant.id.to_string(),
         name: grant.name.clone().unwrap_or_default(),
         creation_date: grant.created,
-        grantee_principal: grant.grantee.clone(),
-        retiring_principal: grant.retiring.clone(),
+        grantee: grant.grantee.clone(),
+        retiring: grant.retiring.clone(),
         issuing_account: format!("arn:aws:iam::{}:root", grant.issuing_account),
         operations: grant.operations.clone(),
         constraints: grant.constraints.clone(),
     }
 }
 
-fn grantee(request: &CreateGrant) -> Result<String, Error> {
+fn grantee(request: &CreateGrant) -> Result<Party, Error> {
     match (&request.grantee_principal, &request.grantee_service_principal) {
-        (Some(principal), None) => checked(principal),
-        (None, Some(service)) => Ok(service.clone()),
+        (Some(principal), None) => checked(principal).map(Party::Principal),
+        (None, Some(service)) => Ok(Party::Service(service.clone())),
         _ => Err(Error::Validation(
             "Specify either GranteePrincipal or GranteeServicePrincipal.".to_owned(),
         )),
     }
 }
 
-fn retiring(request: &CreateGrant) -> Result<Option<String>, Error> {
+fn retiring(request: &CreateGrant) -> Result<Option<Party>, Error> {
     match (&request.retiring_principal, &request.retiring_service_principal) {
-        (Some(principal), None) => checked(principal).map(Some),
-        (None, service) => Ok(service.clone()),
+        (Some(principal), None) => checked(principal).map(Party::Principal).map(Some),
+        (None, service) => Ok(service.clone().map(Party::Service)),
         (Some(_), Some(_)) => Err(Error::Validation(
             "Specify either RetiringPrincipal or RetiringServicePrincipal.".to_owned(),
         )),
@@ -258,9 +258,9 @@ fn check_request(found: &Found, request: &CreateGrant) -> Result<GrantConstraint
         }
     }
     let GrantConstraints { equals, subset, source_arn } = &request.constraints;
-    if source_arn.is_some() {
-        return Err(Error::Unsupported(
-            "strongroom does not evaluate the SourceArn constraint of a grant".to_owned(),
+    if request.grantee_service_principal.is_some() && source_arn.is_none() {
+        return Err(Error::Validation(
+            "The SourceArn constraint is required with GranteeServicePrincipal.".to_owned(),
         ));
     }
     let either: [&EncryptionContext; 2] = [equals, subset];

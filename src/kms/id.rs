@@ -171,8 +171,8 @@ impl AliasName {
     /// Parses a name.
     ///
     /// # Errors
-    /// [`Error::InvalidAliasName`] without the prefix or with other characters,
-    /// [`Error::Validation`] when too long.
+    /// [`Error::Validation`] without the prefix or when too long, [`Error::InvalidAliasName`] with
+    /// other characters.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > 256 {
             return Err(Error::constraint(
@@ -190,9 +190,10 @@ impl AliasName {
                 "Alias must contain only alphanumeric characters, forward slashes, underscores \
                  and dashes after the prefix 'alias/'",
             )),
-            None => Err(Error::InvalidAliasName(
+            None => Err(Error::Validation(
                 "Alias must start with the prefix \"alias/\". Please see \
-                 https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
+                 https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
+                    .to_owned(),
             )),
         }
     }
@@ -230,7 +231,7 @@ impl KeyReference {
     ///
     /// # Errors
     /// [`Error::Validation`] for a wrong length, [`Error::InvalidArn`] for an ARN that names no
-    /// KMS key, [`Error::InvalidAliasName`], and [`Error::NotFound`] for an id that none can have.
+    /// KMS key, and [`Error::NotFound`] for an id or alias that none can have.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.is_empty() || text.len() > 2048 {
             return Err(Error::constraint(
@@ -242,12 +243,11 @@ impl KeyReference {
         if text.starts_with("arn:") {
             return Self::parse_arn(text).ok_or_else(|| Error::InvalidArn(clip(text)));
         }
-        if text.starts_with("alias/") {
-            return Ok(Self::Alias(None, AliasName::parse(text)?));
-        }
-        KeyId::parse(text)
-            .map(|id| Self::Key(None, id))
-            .ok_or_else(|| Error::NotFound(format!("Invalid keyId '{}'", clip(text))))
+        let named = match text.starts_with("alias/") {
+            true => AliasName::parse(text).ok().map(|name| Self::Alias(None, name)),
+            false => KeyId::parse(text).map(|id| Self::Key(None, id)),
+        };
+        named.ok_or_else(|| Error::NotFound(format!("Invalid keyId '{}'", clip(text))))
     }
 
     fn parse_arn(text: &str) -> Option<Self> {
@@ -330,8 +330,8 @@ mod tests {
         assert!(matches!(refusal(&"x".repeat(2049)), Error::Validation(_)));
         assert!(matches!(refusal("arn:aws:s3:::bucket"), Error::InvalidArn(_)));
         assert!(matches!(refusal("arn:aws:kms:us-east-1:1:key/x"), Error::InvalidArn(_)));
-        assert!(matches!(refusal("alias/"), Error::InvalidAliasName(_)));
-        assert!(matches!(refusal("alias/sp ace"), Error::InvalidAliasName(_)));
+        assert!(matches!(refusal("alias/"), Error::NotFound(_)));
+        assert!(matches!(refusal("alias/sp ace"), Error::NotFound(_)));
         assert!(matches!(refusal("no-such-form"), Error::NotFound(_)));
         assert!(matches!(refusal(&ID.to_uppercase()), Error::NotFound(_)));
     }

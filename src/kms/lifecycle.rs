@@ -82,7 +82,7 @@ pub fn describe_key(
     call: &Call<'_>,
     request: &DescribeKey,
 ) -> Result<Done<KeyMetadata>, Error> {
-    directory.check_tokens(&request.grant_tokens)?;
+    // A token that names no grant is passed over here: AWS lists no error for it.
     let found = directory.find(call, &request.key_id)?;
     let metadata = directory.metadata(&found.entry.key);
     Ok(Done::of(found, None, metadata))
@@ -230,7 +230,7 @@ pub fn delete_key(
     call: &Call<'_>,
     request: &DeleteKey,
 ) -> Result<Done<()>, Error> {
-    let missing = || Error::NotFound(format!("Key '{}' does not exist", request.key_id));
+    let missing = || Error::NotFound(format!("Key '{}' does not exist", request.key_id.as_str()));
     let KeyReference::Key(_, id) = KeyReference::parse(&request.key_id)? else {
         return Err(missing());
     };
@@ -323,7 +323,16 @@ fn check_origin(request: &CreateKey) -> Result<Origin, Error> {
 
 /// What is to be made.
 fn check_kind(request: &CreateKey) -> Result<(KeySpec, KeyUsage), Error> {
-    let name = request.key_spec.as_deref().unwrap_or("SYMMETRIC_DEFAULT");
+    let name = match (request.key_spec.as_deref(), request.customer_master_key_spec.as_deref()) {
+        (Some(_), Some(_)) => {
+            return Err(Error::Validation(
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
+                 CustomerMasterKeySpec is deprecated."
+                    .to_owned(),
+            ));
+        }
+        (name, older) => name.or(older).unwrap_or("SYMMETRIC_DEFAULT"),
+    };
     let spec = KeySpec::parse(name).ok_or_else(|| {
         Error::Unsupported(format!("KeySpec {name} is not supported in this region."))
     })?;

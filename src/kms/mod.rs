@@ -15,6 +15,7 @@
 //! | `material.rs` | key material in memory, ready to use |
 //! | `memory.rs`, `directory.rs` | keys, aliases and grants in memory, and how they are found |
 //! | `constraints.rs` | what the API's model forbids about a request |
+//! | `given.rs` | members that are required, given or not |
 //! | `requests.rs`, `outputs.rs` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
 //! | `lifecycle.rs`, `rotation.rs`, `import.rs`, `multi_region.rs`, `managed.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
@@ -35,6 +36,7 @@ mod data_keys;
 #[cfg(feature = "server")]
 mod directory;
 mod error;
+mod given;
 #[cfg(feature = "server")]
 mod grant;
 #[cfg(feature = "server")]
@@ -88,6 +90,7 @@ pub use data_keys::{
 #[cfg(feature = "server")]
 pub use directory::{Call, Directory, Done, Found, Touched};
 pub use error::Error;
+pub use given::{Bytes, Text};
 #[cfg(feature = "server")]
 pub use grants::{
     create_grant, list_grants, list_retirable_grants, retirable_by, retire_grant, revoke_grant,

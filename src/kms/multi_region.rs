@@ -73,8 +73,7 @@ pub fn replicate_key(
     changes.push(found.entry.replace(key)?);
     let related = directory.related(key);
     let related = related.iter().map(|entry| &entry.key).chain([key]);
-    let tag =
-        |(name, value): (&String, &String)| Tag { tag_key: name.clone(), tag_value: value.clone() };
+    let tag = |(name, value): (&String, &String)| Tag::new(name, value);
     let output = ReplicateKeyOutput {
         metadata: replica.metadata(related),
         policy: replica.policy.clone().unwrap_or_else(|| default_policy(&replica.scope)),

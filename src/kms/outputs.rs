@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::given::Text;
 use super::requests::EncryptionContext;
 use super::{KeySpec, KeyState, KeyUsage};
 use crate::crypto::Plaintext;
@@ -12,9 +13,17 @@ use crate::crypto::Plaintext;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Tag {
     /// 1 to 128 characters.
-    pub tag_key: String,
-    /// Up to 256 characters.
-    pub tag_value: String,
+    pub tag_key: Text,
+    /// Up to 256 characters; may be empty.
+    pub tag_value: Text,
+}
+
+impl Tag {
+    /// A tag whose value may be empty.
+    #[must_use]
+    pub fn new(name: &str, value: &str) -> Self {
+        Self { tag_key: name.into(), tag_value: Text::received(Some(value.to_owned())) }
+    }
 }
 
 /// A key as `DescribeKey` shows it.
@@ -318,9 +327,29 @@ pub struct GrantConstraints {
     /// The call's context has at least these pairs.
     #[serde(default, skip_serializing_if = "EncryptionContext::is_empty")]
     pub subset: EncryptionContext,
-    /// Not evaluated, so never stored.
-    #[serde(skip)]
+    /// The call is made by a service on behalf of this. No caller here is a service, so that such a
+    /// grant lets nobody in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_arn: Option<String>,
+}
+
+/// Whom a grant names.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Party {
+    /// An ARN of IAM or STS, or a service as older callers name it.
+    Principal(String),
+    /// A service, such as `s3.amazonaws.com`.
+    Service(String),
+}
+
+impl Party {
+    /// The ARN or the service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Principal(name) | Self::Service(name) => name,
+        }
+    }
 }
 
 /// Answer of `CreateGrant`.
@@ -344,9 +373,9 @@ pub struct GrantEntry {
     /// When it was made.
     pub creation_date: DateTime<Utc>,
     /// Who may.
-    pub grantee_principal: String,
+    pub grantee: Party,
     /// Who may end it.
-    pub retiring_principal: Option<String>,
+    pub retiring: Option<Party>,
     /// The account's root whose caller made it.
     pub issuing_account: String,
     /// What.

@@ -42,13 +42,13 @@ pub fn put_key_policy(
 ) -> Result<Done<()>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
     check_name(request.policy_name.as_deref())?;
-    update(found, Act::Describe, |key| key.policy = Some(request.policy.clone()))
+    update(found, Act::Describe, |key| key.policy = Some(request.policy.as_str().to_owned()))
 }
 
 /// `ListKeyPolicies`: one, `default`.
 ///
 /// # Errors
-/// As [`Directory::find_key`]; [`Error::InvalidMarker`].
+/// As [`Directory::find_key`]; [`Error::Validation`].
 pub fn list_key_policies(
     directory: &Directory,
     call: &Call<'_>,
@@ -57,7 +57,12 @@ pub fn list_key_policies(
     let found = directory.find_key(call, &request.key_id)?;
     let arn = found.entry.key.arn();
     let marker = request.marker.as_deref();
-    let page = Page::new(call.scope, &["policies", &arn], request.limit, (100, 1000), marker)?;
+    let page = Page::new(call.scope, &["policies", &arn], request.limit, (100, 1000), marker);
+    // AWS lists no InvalidMarkerException for this one.
+    let page = page.map_err(|error| match error {
+        Error::InvalidMarker => Error::Validation(error.to_string()),
+        other => other,
+    })?;
     let names = page.after.is_none().then(|| DEFAULT.to_owned()).into_iter().collect();
     Ok(Done::of(found, None, page.cut(names, Clone::clone)))
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::constraints::Violations;
+use super::given::{Bytes, Text};
 use super::outputs::{
     AliasEntry, CancelKeyDeletionOutput, CreateGrantOutput, DataKeyPair, DecapsulateOutput,
     DecryptOutput, DeriveSharedSecretOutput, EncapsulateOutput, EncryptOutput,
@@ -22,6 +23,15 @@ use crate::crypto::Plaintext;
 
 /// Names and values that are authenticated with a ciphertext.
 pub type EncryptionContext = BTreeMap<String, String>;
+
+/// An enclave that a plaintext is to be encrypted to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recipient {
+    /// `RSAES_OAEP_SHA_256`
+    pub key_encryption_algorithm: Option<String>,
+    /// Up to 262,144 bytes.
+    pub attestation_document: Option<Vec<u8>>,
+}
 
 /// A request, and what a successful call answers.
 pub trait Request {
@@ -57,21 +67,21 @@ requests! {
     /// Takes a scheduled deletion back.
     CancelKeyDeletion {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
     } => CancelKeyDeletionOutput;
 
     /// Names a key.
     CreateAlias {
         /// `alias/…`
-        alias_name: String,
+        alias_name: Text,
         /// Key id or ARN.
-        target_key_id: String,
+        target_key_id: Text,
     } => ();
 
     /// Lets a principal do some operations with a key.
     CreateGrant {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// An ARN of IAM or STS.
         grantee_principal: Option<String>,
         /// A service, instead.
@@ -98,6 +108,8 @@ requests! {
         key_usage: Option<String>,
         /// `SYMMETRIC_DEFAULT` when absent.
         key_spec: Option<String>,
+        /// The older name of `key_spec`.
+        customer_master_key_spec: Option<String>,
         /// Up to 50.
         tags: Vec<Tag>,
         /// A key policy; AWS's default one when absent.
@@ -117,7 +129,7 @@ requests! {
     /// Decrypts a blob, whichever call made it.
     Decrypt {
         /// Up to 6,144 bytes.
-        ciphertext_blob: Vec<u8>,
+        ciphertext_blob: Bytes,
         /// As it was given to encrypt.
         encryption_context: EncryptionContext,
         /// Insists on a key.
@@ -128,24 +140,26 @@ requests! {
         grant_tokens: Vec<String>,
         /// Of a dry run: `IGNORE_CIPHERTEXT` asks about the key alone.
         dry_run_modifiers: Vec<String>,
+        /// Refused: there are no enclaves.
+        recipient: Option<Recipient>,
     } => DecryptOutput;
 
     /// Removes an alias; the key stays.
     DeleteAlias {
         /// `alias/…`
-        alias_name: String,
+        alias_name: Text,
     } => ();
 
     /// Removes imported material whose time is over. Not a call of clients: the service's own.
     DeleteExpiredKeyMaterial {
         /// Key ARN.
-        key_id: String,
+        key_id: Text,
     } => ();
 
     /// Removes imported material.
     DeleteImportedKeyMaterial {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// The current one when absent.
         key_material_id: Option<String>,
     } => ImportKeyMaterialOutput;
@@ -153,13 +167,13 @@ requests! {
     /// Removes a key whose waiting period is over. Not a call of clients: the service's own.
     DeleteKey {
         /// Key ARN.
-        key_id: String,
+        key_id: Text,
     } => ();
 
     /// What is known of a key.
     DescribeKey {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => KeyMetadata;
@@ -167,17 +181,17 @@ requests! {
     /// Makes the AWS-managed key of an alias. Not a call of clients: the service's own.
     CreateManagedKey {
         /// `alias/aws/s3` and the like.
-        alias_name: String,
+        alias_name: Text,
     } => ();
 
     /// Takes the secret out of a ciphertext that was encapsulated to a key.
     Decapsulate {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// As long as the key's ML-KEM has it.
-        shared_secret_ciphertext_blob: Vec<u8>,
+        shared_secret_ciphertext_blob: Bytes,
         /// `ML_KEM`
-        encapsulation_algorithm: String,
+        encapsulation_algorithm: Text,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => DecapsulateOutput;
@@ -185,19 +199,21 @@ requests! {
     /// The secret that a key has in common with a peer's public key.
     DeriveSharedSecret {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// `ECDH`
-        key_agreement_algorithm: String,
+        key_agreement_algorithm: Text,
         /// The peer's: SubjectPublicKeyInfo DER.
-        public_key: Vec<u8>,
+        public_key: Bytes,
         /// Up to 10.
         grant_tokens: Vec<String>,
+        /// Refused: there are no enclaves.
+        recipient: Option<Recipient>,
     } => DeriveSharedSecretOutput;
 
     /// The versions of a key, oldest first.
     DescribeKeyVersions {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 1,000; 100 when absent.
         limit: Option<i32>,
         /// Where the page before ended.
@@ -207,19 +223,19 @@ requests! {
     /// Stops automatic rotation.
     DisableKeyRotation {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
     } => ();
 
     /// Stops all use of a key.
     DisableKey {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
     } => ();
 
     /// Makes a new version every so many days.
     EnableKeyRotation {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// 90 to 2,560; 365 when absent.
         rotation_period_in_days: Option<i32>,
     } => ();
@@ -227,15 +243,15 @@ requests! {
     /// Lets a disabled key be used again.
     EnableKey {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
     } => ();
 
     /// Makes a fresh secret that only who holds the key can take out again.
     Encapsulate {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// `ML_KEM`
-        encapsulation_algorithm: String,
+        encapsulation_algorithm: Text,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => EncapsulateOutput;
@@ -243,7 +259,7 @@ requests! {
     /// Encrypts up to 4,096 bytes.
     Encrypt {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 4,096 bytes.
         plaintext: Option<Plaintext>,
         /// Authenticated, not stored.
@@ -257,7 +273,7 @@ requests! {
     /// A new data key, plain and wrapped.
     GenerateDataKey {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// `AES_128` or `AES_256`; exactly one of this and `number_of_bytes`.
         key_spec: Option<String>,
         /// 1 to 1,024.
@@ -266,26 +282,30 @@ requests! {
         encryption_context: EncryptionContext,
         /// Up to 10.
         grant_tokens: Vec<String>,
+        /// Refused: there are no enclaves.
+        recipient: Option<Recipient>,
     } => GenerateDataKeyOutput;
 
     /// A new key pair, its private key plain and wrapped.
     GenerateDataKeyPair {
         /// Key id, ARN, alias or alias ARN of the symmetric key that wraps.
-        key_id: String,
+        key_id: Text,
         /// Such as `ECC_NIST_P256`.
-        key_pair_spec: String,
+        key_pair_spec: Text,
         /// Authenticated with the wrapped private key, not stored.
         encryption_context: EncryptionContext,
         /// Up to 10.
         grant_tokens: Vec<String>,
+        /// Refused: there are no enclaves.
+        recipient: Option<Recipient>,
     } => DataKeyPair;
 
     /// A new key pair, its private key wrapped only.
     GenerateDataKeyPairWithoutPlaintext {
         /// Key id, ARN, alias or alias ARN of the symmetric key that wraps.
-        key_id: String,
+        key_id: Text,
         /// Such as `ECC_NIST_P256`.
-        key_pair_spec: String,
+        key_pair_spec: Text,
         /// Authenticated with the wrapped private key, not stored.
         encryption_context: EncryptionContext,
         /// Up to 10.
@@ -295,7 +315,7 @@ requests! {
     /// A new data key, wrapped only.
     GenerateDataKeyWithoutPlaintext {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// `AES_128` or `AES_256`; exactly one of this and `number_of_bytes`.
         key_spec: Option<String>,
         /// 1 to 1,024.
@@ -309,11 +329,11 @@ requests! {
     /// The code of a message.
     GenerateMac {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 4,096 bytes.
         message: Option<Plaintext>,
         /// Such as `HMAC_SHA_256`.
-        mac_algorithm: String,
+        mac_algorithm: Text,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => GenerateMacOutput;
@@ -321,21 +341,21 @@ requests! {
     /// What key material is wrapped with on its way in.
     GetParametersForImport {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// `RSAES_OAEP_SHA_256` and the like.
-        wrapping_algorithm: String,
+        wrapping_algorithm: Text,
         /// `RSA_2048` to `RSA_4096`.
-        wrapping_key_spec: String,
+        wrapping_key_spec: Text,
     } => ParametersForImport;
 
     /// Takes key material in.
     ImportKeyMaterial {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// From `GetParametersForImport`.
-        import_token: Vec<u8>,
+        import_token: Bytes,
         /// Wrapped as was agreed.
-        encrypted_key_material: Vec<u8>,
+        encrypted_key_material: Bytes,
         /// When it is removed.
         valid_to: Option<DateTime<Utc>>,
         /// `KEY_MATERIAL_EXPIRES` when absent.
@@ -351,13 +371,13 @@ requests! {
     /// The last time that a key was used.
     GetKeyLastUsage {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
     } => KeyLastUsage;
 
     /// The policy of a key.
     GetKeyPolicy {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// `default`
         policy_name: Option<String>,
     } => GetKeyPolicyOutput;
@@ -365,13 +385,13 @@ requests! {
     /// Whether and when a key is rotated.
     GetKeyRotationStatus {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
     } => KeyRotationStatus;
 
     /// The public key of a key pair.
     GetPublicKey {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => GetPublicKeyOutput;
@@ -380,6 +400,10 @@ requests! {
     GenerateRandom {
         /// 1 to 1,024.
         number_of_bytes: Option<i32>,
+        /// Refused: there are no enclaves.
+        recipient: Option<Recipient>,
+        /// Refused: there are none.
+        custom_key_store_id: Option<String>,
     } => Plaintext;
 
     /// Aliases by name.
@@ -395,7 +419,7 @@ requests! {
     /// Rotations of a key, oldest first.
     ListKeyRotations {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// `ROTATIONS_ONLY` when absent, or `ALL_KEY_MATERIAL`.
         include_key_material: Option<String>,
         /// 1 to 1,000; 100 when absent.
@@ -407,7 +431,7 @@ requests! {
     /// The grants on a key.
     ListGrants {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// Only this one.
         grant_id: Option<String>,
         /// Only those of this grantee.
@@ -423,7 +447,7 @@ requests! {
     /// The names of a key's policies: `default`.
     ListKeyPolicies {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 1,000; 100 when absent.
         limit: Option<i32>,
         /// Where the page before ended.
@@ -445,11 +469,11 @@ requests! {
     /// Replaces the policy of a key.
     PutKeyPolicy {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// `default`
         policy_name: Option<String>,
         /// Up to 32,768 bytes.
-        policy: String,
+        policy: Text,
         /// Whether the policy may lock its author out.
         bypass_policy_lockout_safety_check: bool,
     } => ();
@@ -467,9 +491,9 @@ requests! {
     /// Ends a grant, by who administers the key.
     RevokeGrant {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// 64 hex digits.
-        grant_id: String,
+        grant_id: Text,
     } => ();
 
     /// Keys by id.
@@ -485,7 +509,7 @@ requests! {
     /// Tags of a key by name.
     ListResourceTags {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 50; 50 when absent.
         limit: Option<i32>,
         /// Where the page before ended.
@@ -495,13 +519,13 @@ requests! {
     /// Decrypts under one key and encrypts under another, inside.
     ReEncrypt {
         /// Up to 6,144 bytes.
-        ciphertext_blob: Vec<u8>,
+        ciphertext_blob: Bytes,
         /// As it was given to encrypt.
         source_encryption_context: EncryptionContext,
         /// Insists on a key.
         source_key_id: Option<String>,
         /// Key id, ARN, alias or alias ARN.
-        destination_key_id: String,
+        destination_key_id: Text,
         /// Authenticated with the new blob.
         destination_encryption_context: EncryptionContext,
         /// `SYMMETRIC_DEFAULT` when absent.
@@ -517,9 +541,9 @@ requests! {
     /// Makes a key of the same id and material in another region.
     ReplicateKey {
         /// Key id or ARN of a multi-Region primary key.
-        key_id: String,
+        key_id: Text,
         /// Such as `eu-west-1`.
-        replica_region: String,
+        replica_region: Text,
         /// The replica's policy; AWS's default one when absent.
         policy: Option<String>,
         /// Whether the policy may lock its author out.
@@ -533,7 +557,7 @@ requests! {
     /// Moves a wrapped data key to another key, version or context.
     RewrapDataKey {
         /// Up to 6,144 bytes.
-        ciphertext_blob: Vec<u8>,
+        ciphertext_blob: Bytes,
         /// As it was given to wrap.
         source_encryption_context: EncryptionContext,
         /// Insists on a key.
@@ -549,19 +573,19 @@ requests! {
     /// Adds a version whose time has come. Not a call of clients: the service's own.
     RotateKey {
         /// Key ARN.
-        key_id: String,
+        key_id: Text,
     } => RotateKeyOnDemandOutput;
 
     /// Adds a version, which encrypts from now on.
     RotateKeyOnDemand {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
     } => RotateKeyOnDemandOutput;
 
     /// Stops a key and removes it later.
     ScheduleKeyDeletion {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// 7 to 30; 30 when absent.
         pending_window_in_days: Option<i32>,
     } => ScheduleKeyDeletionOutput;
@@ -569,13 +593,13 @@ requests! {
     /// The signature of a message.
     Sign {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 4,096 bytes.
         message: Option<Plaintext>,
         /// `RAW` when absent, or `DIGEST`.
         message_type: Option<String>,
         /// Such as `ECDSA_SHA_256`.
-        signing_algorithm: String,
+        signing_algorithm: Text,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => SignOutput;
@@ -583,7 +607,7 @@ requests! {
     /// Adds or replaces tags.
     TagResource {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// Up to 50 on a key.
         tags: Vec<Tag>,
     } => ();
@@ -591,7 +615,7 @@ requests! {
     /// Removes tags.
     UntagResource {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// Names.
         tag_keys: Vec<String>,
     } => ();
@@ -599,7 +623,7 @@ requests! {
     /// Unwraps a wrapped data key.
     UnwrapDataKey {
         /// Up to 6,144 bytes.
-        ciphertext_blob: Vec<u8>,
+        ciphertext_blob: Bytes,
         /// As it was given to wrap.
         encryption_context: EncryptionContext,
         /// Insists on a key.
@@ -611,23 +635,23 @@ requests! {
     /// Moves an alias to another key.
     UpdateAlias {
         /// `alias/…`
-        alias_name: String,
+        alias_name: Text,
         /// Key id or ARN.
-        target_key_id: String,
+        target_key_id: Text,
     } => ();
 
     /// Makes a replica the primary key of its set, and the primary a replica.
     UpdatePrimaryRegion {
         /// Key id or ARN of the primary key.
-        key_id: String,
+        key_id: Text,
         /// The replica's.
-        primary_region: String,
+        primary_region: Text,
     } => ();
 
     /// Replaces a key's description.
     UpdateKeyDescription {
         /// Key id or ARN.
-        key_id: String,
+        key_id: Text,
         /// Up to 8,192 characters.
         description: Option<String>,
     } => ();
@@ -635,15 +659,15 @@ requests! {
     /// Whether a signature is a message's.
     Verify {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 4,096 bytes.
         message: Option<Plaintext>,
         /// `RAW` when absent, or `DIGEST`.
         message_type: Option<String>,
         /// Such as `ECDSA_SHA_256`.
-        signing_algorithm: String,
+        signing_algorithm: Text,
         /// Up to 6,144 bytes.
-        signature: Vec<u8>,
+        signature: Bytes,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => VerifyOutput;
@@ -651,13 +675,13 @@ requests! {
     /// Whether a code is a message's.
     VerifyMac {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 4,096 bytes.
         message: Option<Plaintext>,
         /// Such as `HMAC_SHA_256`.
-        mac_algorithm: String,
+        mac_algorithm: Text,
         /// Up to 6,144 bytes.
-        mac: Vec<u8>,
+        mac: Bytes,
         /// Up to 10.
         grant_tokens: Vec<String>,
     } => VerifyMacOutput;
@@ -665,7 +689,7 @@ requests! {
     /// Wraps a data key that the caller made.
     WrapDataKey {
         /// Key id, ARN, alias or alias ARN.
-        key_id: String,
+        key_id: Text,
         /// 1 to 1,024 bytes.
         plaintext: Option<Plaintext>,
         /// Authenticated, not stored.

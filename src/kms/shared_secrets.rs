@@ -3,6 +3,7 @@
 //! Source: AWS KMS API Reference, `DeriveSharedSecret`, `Encapsulate`, `Decapsulate`.
 
 use super::Error;
+use super::cipher::check_recipient;
 use super::directory::{Call, Directory, Done};
 use super::outputs::{DecapsulateOutput, DeriveSharedSecretOutput, EncapsulateOutput};
 use super::requests::{Decapsulate, DeriveSharedSecret, Encapsulate};
@@ -19,6 +20,7 @@ pub fn derive_shared_secret(
     call: &Call<'_>,
     request: &DeriveSharedSecret,
 ) -> Result<Done<DeriveSharedSecretOutput>, Error> {
+    check_recipient(request.recipient.as_ref())?;
     directory.check_tokens(&request.grant_tokens)?;
     let found = directory.find(call, &request.key_id)?;
     let key = &found.entry.key;

@@ -55,12 +55,11 @@ pub fn list_resource_tags(
     let found = directory.find_key(call, &request.key_id)?;
     let (arn, marker) = (found.entry.key.arn(), request.marker.as_deref());
     let page = Page::new(call.scope, &["tags", &arn], request.limit, (50, 50), marker)?;
-    let tag =
-        |(name, value): (&String, &String)| Tag { tag_key: name.clone(), tag_value: value.clone() };
+    let tag = |(name, value): (&String, &String)| Tag::new(name, value);
     let tags = found.entry.key.tags.iter();
     let rest = tags.filter(|(name, _)| page.after.as_ref().is_none_or(|after| *name > after));
     let entries = rest.take(page.limit + 1).map(tag).collect();
-    let listed = page.cut(entries, |tag| tag.tag_key.clone());
+    let listed = page.cut(entries, |tag| tag.tag_key.as_str().to_owned());
     Ok(Done::of(found, None, listed))
 }
 
@@ -76,10 +75,10 @@ pub(super) fn merged(
         if tag.tag_value.chars().count() > 256 {
             return Err(Error::Tag("A tag value must have at most 256 characters"));
         }
-        if !seen.insert(&tag.tag_key) {
+        if !seen.insert(tag.tag_key.as_str()) {
             return Err(Error::Tag("Duplicate tag keys"));
         }
-        all.insert(tag.tag_key.clone(), tag.tag_value.clone());
+        all.insert(tag.tag_key.as_str().to_owned(), tag.tag_value.as_str().to_owned());
     }
     if all.len() > TAGS {
         return Err(Error::LimitExceeded("A key can have at most 50 tags".to_owned()));

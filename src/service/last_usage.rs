@@ -62,7 +62,7 @@ impl Operation for GetKeyLastUsage {
     }
 
     fn record(&self, event: &mut Event) {
-        event.parameters.insert("key_id".to_owned(), self.key_id.clone().into());
+        event.parameters.insert("key_id".to_owned(), self.key_id.as_str().into());
     }
 }
 

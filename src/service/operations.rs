@@ -114,7 +114,7 @@ macro_rules! register {
             $rooms,
             $at,
             $self.encryption_algorithm.as_deref(),
-            (!kms::ignores_ciphertext(&$self.dry_run_modifiers)).then_some(&$self.ciphertext_blob),
+            (!kms::ignores_ciphertext(&$self.dry_run_modifiers)).then_some(&*$self.ciphertext_blob),
             $self.key_id.as_deref(),
         )?
     };
@@ -123,7 +123,7 @@ macro_rules! register {
             $rooms,
             $at,
             $self.source_encryption_algorithm.as_deref(),
-            (!kms::ignores_ciphertext(&$self.dry_run_modifiers)).then_some(&$self.ciphertext_blob),
+            (!kms::ignores_ciphertext(&$self.dry_run_modifiers)).then_some(&*$self.ciphertext_blob),
             $self.source_key_id.as_deref(),
         )?
     };
@@ -139,7 +139,7 @@ register! {
     CancelKeyDeletion => kms::cancel_key_deletion, writes,
         on [key "kms:CancelKeyDeletion", key_id], records [key_id];
     CreateAlias => kms::create_alias, writes,
-        on [key "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
+        on [used "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
     CreateGrant => kms::create_grant, writes dry_run,
         on [key "kms:CreateGrant", key_id],
         records [
@@ -158,7 +158,7 @@ register! {
     CreateManagedKey => kms::create_managed_key, writes,
         on [account "kms:CreateManagedKey"], records [alias_name];
     Decapsulate => kms::decapsulate, reads dry_run,
-        on [key "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
+        on [used "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
     DeleteAlias => kms::delete_alias, writes,
         on [alias "kms:DeleteAlias", alias_name], records [alias_name];
     DeleteExpiredKeyMaterial => kms::delete_expired_key_material, writes,
@@ -168,7 +168,7 @@ register! {
     DeleteKey => kms::delete_key, writes,
         on [account "kms:DeleteKey"], records [key_id];
     DeriveSharedSecret => kms::derive_shared_secret, reads dry_run,
-        on [key "kms:DeriveSharedSecret", key_id], records [key_id, key_agreement_algorithm];
+        on [used "kms:DeriveSharedSecret", key_id], records [key_id, key_agreement_algorithm];
     DescribeKey => kms::describe_key, reads,
         on [key "kms:DescribeKey", key_id], records [key_id];
     DescribeKeyVersions => kms::describe_key_versions, reads,
@@ -182,25 +182,25 @@ register! {
     EnableKey => kms::enable_key, writes,
         on [key "kms:EnableKey", key_id], records [key_id];
     Encapsulate => kms::encapsulate, reads dry_run,
-        on [key "kms:Encapsulate", key_id], records [key_id, encapsulation_algorithm];
+        on [used "kms:Encapsulate", key_id], records [key_id, encapsulation_algorithm];
     Encrypt => kms::encrypt, reads dry_run,
-        on [key "kms:Encrypt", key_id],
+        on [used "kms:Encrypt", key_id],
         records [key_id, encryption_algorithm] context encryption_context;
     GenerateDataKey => kms::generate_data_key, reads dry_run,
-        on [key "kms:GenerateDataKey", key_id],
+        on [used "kms:GenerateDataKey", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
     GenerateDataKeyPair => kms::generate_data_key_pair, reads heavy dry_run,
-        on [key "kms:GenerateDataKeyPair", key_id],
+        on [used "kms:GenerateDataKeyPair", key_id],
         records [key_id, key_pair_spec] context encryption_context;
     GenerateDataKeyPairWithoutPlaintext =>
         kms::generate_data_key_pair_without_plaintext, reads heavy dry_run,
-        on [key "kms:GenerateDataKeyPairWithoutPlaintext", key_id],
+        on [used "kms:GenerateDataKeyPairWithoutPlaintext", key_id],
         records [key_id, key_pair_spec] context encryption_context;
     GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads dry_run,
-        on [key "kms:GenerateDataKeyWithoutPlaintext", key_id],
+        on [used "kms:GenerateDataKeyWithoutPlaintext", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
     GenerateMac => kms::generate_mac, reads dry_run,
-        on [key "kms:GenerateMac", key_id], records [key_id, mac_algorithm];
+        on [used "kms:GenerateMac", key_id], records [key_id, mac_algorithm];
     GenerateRandom => kms::generate_random, reads,
         on [account "kms:GenerateRandom"], records [number_of_bytes];
     GetKeyPolicy => kms::get_key_policy, reads,
@@ -242,7 +242,7 @@ register! {
         records [key_id, policy_name, policy, bypass_policy_lockout_safety_check]
         checks access::key_policy;
     ReEncrypt => kms::re_encrypt, reads dry_run,
-        on [re_encrypted "kms:ReEncryptFrom"; key "kms:ReEncryptTo", destination_key_id],
+        on [re_encrypted "kms:ReEncryptFrom"; used "kms:ReEncryptTo", destination_key_id],
         records [source_key_id, destination_key_id, destination_encryption_context]
         context source_encryption_context to destination_encryption_context;
     ReplicateKey => kms::replicate_key, writes,
@@ -267,7 +267,7 @@ register! {
     ScheduleKeyDeletion => kms::schedule_key_deletion, writes,
         on [key "kms:ScheduleKeyDeletion", key_id], records [key_id, pending_window_in_days];
     Sign => kms::sign, reads heavy dry_run,
-        on [key "kms:Sign", key_id], records [key_id, message_type, signing_algorithm];
+        on [used "kms:Sign", key_id], records [key_id, message_type, signing_algorithm];
     TagResource => kms::tag_resource, writes,
         on [key "kms:TagResource", key_id], records [key_id, tags];
     UntagResource => kms::untag_resource, writes,
@@ -275,18 +275,18 @@ register! {
     UnwrapDataKey => kms::unwrap_data_key, reads,
         on [blob "kms:Decrypt", ciphertext_blob], records [key_id] context encryption_context;
     UpdateAlias => kms::update_alias, writes,
-        on [key "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
+        on [used "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
     UpdatePrimaryRegion => kms::update_primary_region, writes,
         on [key "kms:UpdatePrimaryRegion", key_id; replica "kms:UpdatePrimaryRegion"],
         records [key_id, primary_region];
     UpdateKeyDescription => kms::update_key_description, writes,
         on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
     Verify => kms::verify, reads dry_run,
-        on [key "kms:Verify", key_id], records [key_id, message_type, signing_algorithm];
+        on [used "kms:Verify", key_id], records [key_id, message_type, signing_algorithm];
     VerifyMac => kms::verify_mac_of, reads dry_run,
-        on [key "kms:VerifyMac", key_id], records [key_id, mac_algorithm];
+        on [used "kms:VerifyMac", key_id], records [key_id, mac_algorithm];
     WrapDataKey => kms::wrap_data_key, reads,
-        on [key "kms:Encrypt", key_id], records [key_id] context encryption_context;
+        on [used "kms:Encrypt", key_id], records [key_id] context encryption_context;
 }
 
 /// Every operation there is, those on the trail included.
@@ -362,6 +362,10 @@ pub(super) fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<
     Ok(resource(&rooms.keys.find(&at.call(), reference)?))
 }
 
+fn used(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
+    Ok(resource(&rooms.keys.find_used(&at.call(), reference)?))
+}
+
 fn blob(rooms: &Rooms, at: &Circumstances, bytes: &[u8]) -> Result<Named, Error> {
     Ok(resource(&rooms.keys.find_by_blob(&at.call(), bytes)?))
 }
@@ -370,10 +374,9 @@ fn source(
     rooms: &Rooms,
     at: &Circumstances,
     algorithm: Option<&str>,
-    blob: Option<&Vec<u8>>,
+    blob: Option<&[u8]>,
     insisted: Option<&str>,
 ) -> Result<Named, Error> {
-    let blob = blob.map(Vec::as_slice);
     Ok(resource(&kms::source_key(&rooms.keys, &at.call(), algorithm, blob, insisted)?))
 }
 

@@ -21,14 +21,18 @@ impl Service {
         let mut changed = 0;
         for (scope, key_id) in kms::due_rotations(&self.rooms().keys, now) {
             let caller = Caller::service(scope.account(), scope.region());
-            match self.call(caller, kms::RotateKey { key_id }).await.result {
+            match self.call(caller, kms::RotateKey { key_id: key_id.into() }).await.result {
                 Ok(_) => changed += 1,
                 Err(error) => tracing::warn!(%error, "a key could not be rotated"),
             }
         }
         for (scope, key_id) in kms::expired_key_material(&self.rooms().keys, now) {
             let caller = Caller::service(scope.account(), scope.region());
-            match self.call(caller, kms::DeleteExpiredKeyMaterial { key_id }).await.result {
+            match self
+                .call(caller, kms::DeleteExpiredKeyMaterial { key_id: key_id.into() })
+                .await
+                .result
+            {
                 Ok(()) => changed += 1,
                 Err(error) => tracing::warn!(%error, "expired key material could not be removed"),
             }
@@ -36,7 +40,7 @@ impl Service {
         let expired = kms::expired_keys(&self.rooms().keys, now);
         for (scope, key_id) in expired {
             let caller = Caller::service(scope.account(), scope.region());
-            let reply = self.call(caller, kms::DeleteKey { key_id }).await;
+            let reply = self.call(caller, kms::DeleteKey { key_id: key_id.into() }).await;
             match reply.result {
                 Ok(()) => changed += 1,
                 Err(error) => tracing::warn!(%error, "an expired key could not be removed"),

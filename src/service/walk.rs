@@ -71,7 +71,7 @@ impl Service {
     /// call is to be tried again.
     async fn make_managed_key(&self, account: &str, region: &str, name: &str) -> bool {
         let own = Caller::service(account, region);
-        let request = kms::CreateManagedKey { alias_name: name.to_owned() };
+        let request = kms::CreateManagedKey { alias_name: name.to_owned().into() };
         let attempt = self.attempt(&own, &request);
         match self.settle(attempt, &own).await {
             // Somebody else may have made it in between.

@@ -26,7 +26,7 @@ fn made(clean: bool) -> Made {
         let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
         for _ in 1..RECORDS {
             let request = GenerateDataKey {
-                key_id: key_id.clone(),
+                key_id: key_id.clone().into(),
                 key_spec: Some("AES_256".to_owned()),
                 ..Default::default()
             };

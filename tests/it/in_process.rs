@@ -25,7 +25,7 @@ fn room() -> Strongroom {
 
 fn data_key(key_id: &str) -> GenerateDataKey {
     let key_spec = Some("AES_256".to_owned());
-    GenerateDataKey { key_id: key_id.to_owned(), key_spec, ..Default::default() }
+    GenerateDataKey { key_id: key_id.to_owned().into(), key_spec, ..Default::default() }
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_key_is_removed_when_its_time_has_come_and_the_trail_says_so() {
         let room = Strongroom::builder().ephemeral().clock(clock.clone()).build().unwrap();
         let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
         let pending_window_in_days = Some(7);
-        let request = ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days };
+        let request = ScheduleKeyDeletion { key_id: key_id.clone().into(), pending_window_in_days };
         room.call(request).await.unwrap();
         assert_eq!(room.service().sweep().await, 0);
         clock.advance(TimeDelta::days(7));
@@ -75,31 +75,32 @@ fn a_key_is_rotated_every_period_and_only_while_it_is_enabled() {
         let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
         let first = room.call(data_key(&key_id)).await.unwrap();
         let rotation_period_in_days = Some(90);
-        let request = EnableKeyRotation { key_id: key_id.clone(), rotation_period_in_days };
+        let request = EnableKeyRotation { key_id: key_id.clone().into(), rotation_period_in_days };
         room.call(request).await.unwrap();
-        room.call(RotateKeyOnDemand { key_id: key_id.clone() }).await.unwrap();
+        room.call(RotateKeyOnDemand { key_id: key_id.clone().into() }).await.unwrap();
         clock.advance(TimeDelta::days(89));
         assert_eq!(room.service().sweep().await, 0, "on demand leaves the schedule alone");
         clock.advance(TimeDelta::days(1));
         assert_eq!(room.service().sweep().await, 1);
-        room.call(DisableKey { key_id: key_id.clone() }).await.unwrap();
+        room.call(DisableKey { key_id: key_id.clone().into() }).await.unwrap();
         clock.advance(TimeDelta::days(200));
         assert_eq!(room.service().sweep().await, 0, "a disabled key waits");
-        room.call(EnableKey { key_id: key_id.clone() }).await.unwrap();
+        room.call(EnableKey { key_id: key_id.clone().into() }).await.unwrap();
         assert_eq!(room.service().sweep().await, 1, "once, however long it waited");
         assert_eq!(room.service().sweep().await, 0);
-        let status = GetKeyRotationStatus { key_id: key_id.clone() };
+        let status = GetKeyRotationStatus { key_id: key_id.clone().into() };
         let status = room.call(status).await.unwrap();
         assert_eq!(status.next_rotation_date, Some(clock.now() + TimeDelta::days(90)));
-        let list = ListKeyRotations { key_id: key_id.clone(), ..Default::default() };
+        let list = ListKeyRotations { key_id: key_id.clone().into(), ..Default::default() };
         let kinds: Vec<_> = room.call(list).await.unwrap().entries;
         let kinds: Vec<_> = kinds.into_iter().map(|entry| entry.rotation_type.unwrap()).collect();
         assert_eq!(kinds, ["ON_DEMAND", "AUTOMATIC", "AUTOMATIC"]);
         let ciphertext_blob = first.ciphertext_blob;
-        let request = UnwrapDataKey { ciphertext_blob, ..Default::default() };
+        let request =
+            UnwrapDataKey { ciphertext_blob: ciphertext_blob.into(), ..Default::default() };
         let opened = room.call(request).await.unwrap();
         assert_eq!(opened.plaintext.expose(), first.plaintext.expose());
-        let request = DisableKeyRotation { key_id: key_id.clone() };
+        let request = DisableKeyRotation { key_id: key_id.clone().into() };
         room.call(request).await.unwrap();
         clock.advance(TimeDelta::days(1000));
         assert_eq!(room.service().sweep().await, 0);
@@ -131,9 +132,13 @@ fn changes_that_meet_are_all_made_one_after_the_other() {
                 let (room, key_id) = (Arc::clone(&room), key_id.clone());
                 tokio::spawn(async move {
                     let tag_key = format!("tag-{number}");
-                    let tags = vec![Tag { tag_key, tag_value: String::new() }];
-                    room.call(TagResource { key_id: key_id.clone(), tags }).await.unwrap();
-                    room.call(RotateKeyOnDemand { key_id }).await.unwrap().key_version
+                    let tags =
+                        vec![Tag { tag_key: tag_key.into(), tag_value: String::new().into() }];
+                    room.call(TagResource { key_id: key_id.clone().into(), tags }).await.unwrap();
+                    room.call(RotateKeyOnDemand { key_id: key_id.into() })
+                        .await
+                        .unwrap()
+                        .key_version
                 })
             })
             .collect();
@@ -142,7 +147,7 @@ fn changes_that_meet_are_all_made_one_after_the_other() {
             versions.insert(task.await.unwrap());
         }
         assert_eq!(versions, (2..=21).collect(), "no version was given twice");
-        let tags = ListResourceTags { key_id: key_id.clone(), ..Default::default() };
+        let tags = ListResourceTags { key_id: key_id.clone().into(), ..Default::default() };
         assert_eq!(room.call(tags).await.unwrap().entries.len(), 20, "no tag was lost");
         room.service().verify_log(|_| ()).unwrap();
     });
@@ -156,10 +161,20 @@ fn an_alias_that_moves_is_followed_at_once() {
         let two = room.call(CreateKey::default()).await.unwrap();
         let alias_name = "alias/moving".to_owned();
         let target_key_id = one.key_id;
-        room.call(CreateAlias { alias_name: alias_name.clone(), target_key_id }).await.unwrap();
+        room.call(CreateAlias {
+            alias_name: alias_name.clone().into(),
+            target_key_id: target_key_id.into(),
+        })
+        .await
+        .unwrap();
         assert_eq!(room.call(data_key(&alias_name)).await.unwrap().key_id, one.arn);
         let target_key_id = two.key_id;
-        room.call(UpdateAlias { alias_name: alias_name.clone(), target_key_id }).await.unwrap();
+        room.call(UpdateAlias {
+            alias_name: alias_name.clone().into(),
+            target_key_id: target_key_id.into(),
+        })
+        .await
+        .unwrap();
         assert_eq!(room.call(data_key(&alias_name)).await.unwrap().key_id, two.arn);
         room.close().unwrap();
     });
@@ -181,7 +196,7 @@ fn one_service_answers_in_process_and_on_a_socket() {
         };
         far.describe_key(request).await.unwrap();
         serving.stop().await;
-        let request = DescribeKey { key_id, ..Default::default() };
+        let request = DescribeKey { key_id: key_id.into(), ..Default::default() };
         room.call(request).await.unwrap();
         room.close().unwrap();
     });

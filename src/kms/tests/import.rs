@@ -27,9 +27,9 @@ pub(super) fn import_as(
 ) -> Result<(), Error> {
     use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
     let ask = GetParametersForImport {
-        key_id: key_id.to_owned(),
-        wrapping_algorithm: "RSAES_OAEP_SHA_256".to_owned(),
-        wrapping_key_spec: "RSA_2048".to_owned(),
+        key_id: key_id.to_owned().into(),
+        wrapping_algorithm: "RSAES_OAEP_SHA_256".to_owned().into(),
+        wrapping_key_spec: "RSA_2048".to_owned().into(),
     };
     let found = room.run(get_parameters_for_import, &ask).unwrap();
     let public = PublicEncryptingKey::from_der(&found.public_key).unwrap();
@@ -37,9 +37,9 @@ pub(super) fn import_as(
     let mut sealed = vec![0; public.ciphertext_size()];
     public.encrypt(&OAEP_SHA256_MGF1SHA256, &material, &mut sealed, None).unwrap();
     let request = ImportKeyMaterial {
-        key_id: key_id.to_owned(),
-        import_token: found.import_token,
-        encrypted_key_material: sealed,
+        key_id: key_id.to_owned().into(),
+        import_token: found.import_token.into(),
+        encrypted_key_material: sealed.into(),
         valid_to: Some(room.now + TimeDelta::days(30)),
         import_type: kind.map(str::to_owned),
         ..Default::default()
@@ -56,7 +56,7 @@ fn imported_material_is_gone_when_its_time_is_over_and_may_come_back() {
     assert!(matches!(room.unwrap(&blob), Err(Error::InvalidState { .. })));
     assert_eq!(expired_key_material(&room.directory, room.now).len(), 1);
     let arn = expired_key_material(&room.directory, room.now).remove(0).1;
-    let remove = DeleteExpiredKeyMaterial { key_id: arn };
+    let remove = DeleteExpiredKeyMaterial { key_id: arn.into() };
     room.run(delete_expired_key_material, &remove).unwrap();
     assert!(matches!(room.run(delete_expired_key_material, &remove), Err(Error::NotFound(_))));
     room.directory = room.restarted();

@@ -24,30 +24,40 @@ impl Room {
 
     fn replicate(&mut self, key: &str, region: &str) -> Result<ReplicateKeyOutput, Error> {
         let (key_id, replica_region) = (key.to_owned(), region.to_owned());
-        self.run(replicate_key, &ReplicateKey { key_id, replica_region, ..Default::default() })
+        self.run(
+            replicate_key,
+            &ReplicateKey {
+                key_id: key_id.into(),
+                replica_region: replica_region.into(),
+                ..Default::default()
+            },
+        )
     }
 
     fn schedule(&mut self, key: &str) -> Result<ScheduleKeyDeletionOutput, Error> {
         let request =
-            ScheduleKeyDeletion { key_id: key.to_owned(), pending_window_in_days: Some(7) };
+            ScheduleKeyDeletion { key_id: key.to_owned().into(), pending_window_in_days: Some(7) };
         self.run(schedule_key_deletion, &request)
     }
 
     fn rotate(&mut self, key: &str) -> Result<u32, Error> {
-        let request = RotateKeyOnDemand { key_id: key.to_owned() };
+        let request = RotateKeyOnDemand { key_id: key.to_owned().into() };
         self.run(rotate_key_on_demand, &request).map(|done| done.key_version)
     }
 
     fn move_primary(&mut self, key: &str, region: &str) -> Result<(), Error> {
         let (key_id, primary_region) = (key.to_owned(), region.to_owned());
-        self.run(update_primary_region, &UpdatePrimaryRegion { key_id, primary_region })
+        self.run(
+            update_primary_region,
+            &UpdatePrimaryRegion { key_id: key_id.into(), primary_region: primary_region.into() },
+        )
     }
 
     fn sweep(&mut self) -> usize {
         let expired = expired_keys(&self.directory, self.now);
         for (scope, key_id) in &expired {
             self.scope = scope.clone();
-            self.run(delete_key, &DeleteKey { key_id: key_id.clone() }).unwrap();
+            self.run(delete_key, &DeleteKey { key_id: key_id.clone().into() }).unwrap();
         }
         expired.len()
     }
@@ -92,7 +102,7 @@ fn state_description_and_aliases_are_each_keys_own() {
     room.replicate(&key, AWAY).unwrap();
     let blob = room.wrap(&key);
     room.alias("alias/here", &key).unwrap();
-    room.run(disable_key, &DisableKey { key_id: key.clone() }).unwrap();
+    room.run(disable_key, &DisableKey { key_id: key.clone().into() }).unwrap();
     assert!(matches!(room.unwrap(&blob), Err(Error::Disabled(_))));
     room.go(AWAY);
     assert!(room.unwrap(&blob).is_ok());
@@ -112,19 +122,20 @@ fn only_a_primary_key_is_replicated_and_rotated() {
     room.go(AWAY);
     assert!(matches!(room.replicate(&key, FAR), Err(Error::Unsupported(_))));
     assert!(matches!(room.rotate(&key), Err(Error::Unsupported(_))));
-    let enable = EnableKeyRotation { key_id: key.clone(), rotation_period_in_days: Some(90) };
+    let enable =
+        EnableKeyRotation { key_id: key.clone().into(), rotation_period_in_days: Some(90) };
     assert!(matches!(room.run(enable_key_rotation, &enable), Err(Error::Unsupported(_))));
     room.go(HOME);
     room.run(enable_key_rotation, &enable).unwrap();
     room.go(AWAY);
-    let ask = GetKeyRotationStatus { key_id: key.clone() };
+    let ask = GetKeyRotationStatus { key_id: key.clone().into() };
     let status = room.run(get_key_rotation_status, &ask).unwrap();
     assert_eq!(status.rotation_period_in_days, Some(90));
     room.now += TimeDelta::days(90);
     let due = due_rotations(&room.directory, room.now);
     assert_eq!(due.len(), 1, "the replica follows, it is not due itself");
     room.go(HOME);
-    room.run(rotate_key, &RotateKey { key_id: due[0].1.clone() }).unwrap();
+    room.run(rotate_key, &RotateKey { key_id: due[0].1.clone().into() }).unwrap();
     room.go(AWAY);
     assert_eq!(room.describe(&key).unwrap().current_key_version, 2);
 }
@@ -198,7 +209,7 @@ fn each_replica_imports_the_primarys_material_itself() {
     import_as(&mut room, &key, [3; 32], Some("NEW_KEY_MATERIAL")).unwrap();
     let states = |room: &mut Room| {
         let request = ListKeyRotations {
-            key_id: key.clone(),
+            key_id: key.clone().into(),
             include_key_material: Some("ALL_KEY_MATERIAL".to_owned()),
             ..Default::default()
         };

@@ -91,8 +91,10 @@ pub(super) fn grants(found: kms::Listed<kms::GrantEntry>) -> Value {
             "GrantId": entry.grant_id,
             "Name": entry.name,
             "CreationDate": seconds(entry.creation_date),
-            "GranteePrincipal": entry.grantee_principal,
-            "RetiringPrincipal": entry.retiring_principal,
+            "GranteePrincipal": principal(Some(&entry.grantee)),
+            "GranteeServicePrincipal": service(Some(&entry.grantee)),
+            "RetiringPrincipal": principal(entry.retiring.as_ref()),
+            "RetiringServicePrincipal": service(entry.retiring.as_ref()),
             "IssuingAccount": entry.issuing_account,
             "Operations": entry.operations,
             "Constraints": constraints(entry.constraints),
@@ -100,11 +102,25 @@ pub(super) fn grants(found: kms::Listed<kms::GrantEntry>) -> Value {
     })
 }
 
+fn principal(party: Option<&kms::Party>) -> Option<&str> {
+    party.filter(|party| matches!(party, kms::Party::Principal(_))).map(kms::Party::name)
+}
+
+fn service(party: Option<&kms::Party>) -> Option<&str> {
+    party.filter(|party| matches!(party, kms::Party::Service(_))).map(kms::Party::name)
+}
+
 fn constraints(found: kms::GrantConstraints) -> Option<Value> {
     let given = |context: kms::EncryptionContext| (!context.is_empty()).then_some(context);
     let (equals, subset) = (given(found.equals), given(found.subset));
-    (equals.is_some() || subset.is_some())
-        .then(|| json!({ "EncryptionContextEquals": equals, "EncryptionContextSubset": subset }))
+    let source = found.source_arn;
+    (equals.is_some() || subset.is_some() || source.is_some()).then(|| {
+        json!({
+            "EncryptionContextEquals": equals,
+            "EncryptionContextSubset": subset,
+            "SourceArn": source,
+        })
+    })
 }
 
 pub(super) fn retire_grant(asked: &mut Members) -> Read<kms::RetireGrant> {

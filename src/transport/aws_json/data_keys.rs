@@ -12,9 +12,9 @@ use crate::service::Error;
 type Read<T> = Result<T, Error>;
 
 pub(super) fn decrypt(asked: &mut Members) -> Read<kms::Decrypt> {
-    no_recipient(asked)?;
     Ok(kms::Decrypt {
-        ciphertext_blob: asked.blob("CiphertextBlob")?.unwrap_or_default(),
+        recipient: asked.recipient()?,
+        ciphertext_blob: asked.required_blob("CiphertextBlob")?,
         encryption_context: asked.context("EncryptionContext")?,
         key_id: asked.text("KeyId")?,
         encryption_algorithm: asked.text("EncryptionAlgorithm")?,
@@ -35,9 +35,7 @@ pub(super) fn decrypted(done: kms::DecryptOutput) -> Value {
 pub(super) fn decapsulate(asked: &mut Members) -> Read<kms::Decapsulate> {
     Ok(kms::Decapsulate {
         key_id: asked.required("KeyId")?,
-        shared_secret_ciphertext_blob: asked
-            .blob("SharedSecretCiphertextBlob")?
-            .unwrap_or_default(),
+        shared_secret_ciphertext_blob: asked.required_blob("SharedSecretCiphertextBlob")?,
         encapsulation_algorithm: asked.required("EncapsulationAlgorithm")?,
         grant_tokens: asked.texts("GrantTokens")?,
     })
@@ -52,11 +50,11 @@ pub(super) fn decapsulated(done: kms::DecapsulateOutput) -> Value {
 }
 
 pub(super) fn derive_shared_secret(asked: &mut Members) -> Read<kms::DeriveSharedSecret> {
-    no_recipient(asked)?;
     Ok(kms::DeriveSharedSecret {
+        recipient: asked.recipient()?,
         key_id: asked.required("KeyId")?,
         key_agreement_algorithm: asked.required("KeyAgreementAlgorithm")?,
-        public_key: asked.blob("PublicKey")?.unwrap_or_default(),
+        public_key: asked.required_blob("PublicKey")?,
         grant_tokens: asked.texts("GrantTokens")?,
     })
 }
@@ -106,8 +104,8 @@ pub(super) fn encrypted(done: kms::EncryptOutput) -> Value {
 }
 
 pub(super) fn generate_data_key(asked: &mut Members) -> Read<kms::GenerateDataKey> {
-    no_recipient(asked)?;
     Ok(kms::GenerateDataKey {
+        recipient: asked.recipient()?,
         key_id: asked.required("KeyId")?,
         key_spec: asked.text("KeySpec")?,
         number_of_bytes: asked.integer("NumberOfBytes")?,
@@ -126,8 +124,8 @@ pub(super) fn generated(done: kms::GenerateDataKeyOutput) -> Value {
 }
 
 pub(super) fn generate_data_key_pair(asked: &mut Members) -> Read<kms::GenerateDataKeyPair> {
-    no_recipient(asked)?;
     Ok(kms::GenerateDataKeyPair {
+        recipient: asked.recipient()?,
         key_id: asked.required("KeyId")?,
         key_pair_spec: asked.required("KeyPairSpec")?,
         encryption_context: asked.context("EncryptionContext")?,
@@ -200,7 +198,7 @@ pub(super) fn verify_mac(asked: &mut Members) -> Read<kms::VerifyMac> {
         key_id: asked.required("KeyId")?,
         message: asked.blob("Message")?.map(Plaintext::from),
         mac_algorithm: asked.required("MacAlgorithm")?,
-        mac: asked.blob("Mac")?.unwrap_or_default(),
+        mac: asked.required_blob("Mac")?,
         grant_tokens: asked.texts("GrantTokens")?,
     })
 }
@@ -233,7 +231,7 @@ pub(super) fn verify(asked: &mut Members) -> Read<kms::Verify> {
         message: asked.blob("Message")?.map(Plaintext::from),
         message_type: asked.text("MessageType")?,
         signing_algorithm: asked.required("SigningAlgorithm")?,
-        signature: asked.blob("Signature")?.unwrap_or_default(),
+        signature: asked.required_blob("Signature")?,
         grant_tokens: asked.texts("GrantTokens")?,
     })
 }
@@ -247,11 +245,11 @@ pub(super) fn verified(done: kms::VerifyOutput) -> Value {
 }
 
 pub(super) fn generate_random(asked: &mut Members) -> Read<kms::GenerateRandom> {
-    no_recipient(asked)?;
-    if asked.text("CustomKeyStoreId")?.is_some() {
-        return Err(unsupported("Custom key stores do not exist here"));
-    }
-    Ok(kms::GenerateRandom { number_of_bytes: asked.integer("NumberOfBytes")? })
+    Ok(kms::GenerateRandom {
+        number_of_bytes: asked.integer("NumberOfBytes")?,
+        custom_key_store_id: asked.text("CustomKeyStoreId")?,
+        recipient: asked.recipient()?,
+    })
 }
 
 pub(super) fn random(plaintext: Plaintext) -> Value {
@@ -260,7 +258,7 @@ pub(super) fn random(plaintext: Plaintext) -> Value {
 
 pub(super) fn re_encrypt(asked: &mut Members) -> Read<kms::ReEncrypt> {
     Ok(kms::ReEncrypt {
-        ciphertext_blob: asked.blob("CiphertextBlob")?.unwrap_or_default(),
+        ciphertext_blob: asked.required_blob("CiphertextBlob")?,
         source_encryption_context: asked.context("SourceEncryptionContext")?,
         source_key_id: asked.text("SourceKeyId")?,
         destination_key_id: asked.required("DestinationKeyId")?,
@@ -282,16 +280,4 @@ pub(super) fn re_encrypted(done: kms::ReEncryptOutput) -> Value {
         "SourceEncryptionAlgorithm": done.source_encryption_algorithm,
         "DestinationEncryptionAlgorithm": done.destination_encryption_algorithm,
     })
-}
-
-/// A plaintext for an enclave must not be answered in clear to somebody else.
-fn no_recipient(asked: &Members) -> Result<(), Error> {
-    if asked.has("Recipient") {
-        return Err(unsupported("Recipient is not supported: there are no Nitro enclaves here"));
-    }
-    Ok(())
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::Kms(kms::Error::Unsupported(what.to_owned()))
 }

@@ -25,13 +25,12 @@ pub(super) fn create_alias(asked: &mut Members) -> Read<kms::CreateAlias> {
     Ok(kms::CreateAlias { alias_name, target_key_id: asked.required("TargetKeyId")? })
 }
 
-/// `CustomerMasterKeySpec` is the older name of `KeySpec`.
 pub(super) fn create_key(asked: &mut Members) -> Read<kms::CreateKey> {
-    let older = asked.text("CustomerMasterKeySpec")?;
     Ok(kms::CreateKey {
         description: asked.text("Description")?,
         key_usage: asked.text("KeyUsage")?,
-        key_spec: asked.text("KeySpec")?.or(older),
+        key_spec: asked.text("KeySpec")?,
+        customer_master_key_spec: asked.text("CustomerMasterKeySpec")?,
         tags: asked.tags()?,
         policy: asked.text("Policy")?,
         bypass_policy_lockout_safety_check: asked.flag("BypassPolicyLockoutSafetyCheck")?,
@@ -262,8 +261,8 @@ pub(super) fn parameters(found: kms::ParametersForImport) -> Value {
 pub(super) fn import_key_material(asked: &mut Members) -> Read<kms::ImportKeyMaterial> {
     Ok(kms::ImportKeyMaterial {
         key_id: asked.required("KeyId")?,
-        import_token: asked.blob("ImportToken")?.unwrap_or_default(),
-        encrypted_key_material: asked.blob("EncryptedKeyMaterial")?.unwrap_or_default(),
+        import_token: asked.required_blob("ImportToken")?,
+        encrypted_key_material: asked.required_blob("EncryptedKeyMaterial")?,
         valid_to: asked.time("ValidTo")?,
         expiration_model: asked.text("ExpirationModel")?,
         import_type: asked.text("ImportType")?,
@@ -322,7 +321,7 @@ pub(super) fn tags(found: kms::Listed<kms::Tag>) -> Value {
 }
 
 fn tag(tag: kms::Tag) -> Value {
-    json!({ "TagKey": tag.tag_key, "TagValue": tag.tag_value })
+    json!({ "TagKey": tag.tag_key.as_str(), "TagValue": tag.tag_value.as_str() })
 }
 
 pub(super) fn rotate_key_on_demand(asked: &mut Members) -> Read<kms::RotateKeyOnDemand> {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
-use crate::kms::Tag;
+use crate::kms::{Bytes, Recipient, Tag, Text};
 use crate::service::Error;
 
 /// A request's JSON object. Unknown members are passed over, as AWS does.
@@ -33,13 +33,8 @@ impl Members {
         }
     }
 
-    /// Whether the call only asks if it would succeed.
-    pub(super) fn is_dry_run(&self) -> bool {
-        self.0.get("DryRun") == Some(&Value::Bool(true))
-    }
-
     /// Whether a member was given.
-    pub(super) fn has(&self, name: &str) -> bool {
+    fn has(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| !value.is_null())
     }
 
@@ -56,9 +51,26 @@ impl Members {
         }
     }
 
-    /// A text; the room says what is wrong with none.
-    pub(super) fn required(&mut self, name: &str) -> Result<String, Error> {
-        Ok(self.text(name)?.unwrap_or_default())
+    /// A text that is required; the service says so.
+    pub(super) fn required(&mut self, name: &str) -> Result<Text, Error> {
+        Ok(Text::received(self.text(name)?))
+    }
+
+    /// Bytes that are required, in base64; the service says so.
+    pub(super) fn required_blob(&mut self, name: &str) -> Result<Bytes, Error> {
+        Ok(Bytes::received(self.blob(name)?))
+    }
+
+    /// `Recipient`
+    pub(super) fn recipient(&mut self) -> Result<Option<Recipient>, Error> {
+        if !self.has("Recipient") {
+            return Ok(None);
+        }
+        let mut recipient = self.structure("Recipient")?;
+        Ok(Some(Recipient {
+            key_encryption_algorithm: recipient.text("KeyEncryptionAlgorithm")?,
+            attestation_document: recipient.blob("AttestationDocument")?,
+        }))
     }
 
     /// A whole number that may be absent.
@@ -125,7 +137,8 @@ impl Members {
     /// `DryRunModifiers`, which mean something in a dry run alone.
     pub(super) fn dry_run_modifiers(&mut self) -> Result<Vec<String>, Error> {
         let given = self.texts("DryRunModifiers")?;
-        Ok(if self.is_dry_run() { given } else { Vec::new() })
+        let is_dry_run = self.0.get("DryRun") == Some(&Value::Bool(true));
+        Ok(if is_dry_run { given } else { Vec::new() })
     }
 
     /// A map of texts; none when absent.

@@ -42,12 +42,9 @@ pub(super) async fn handle(service: Arc<Service>, operation: String, request: Re
     let (parts, body) = request.into_parts();
     // What else can fail here is a connection that ended; its answer reaches nobody.
     let body = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| Error::RequestTooLarge);
-    let mut caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
+    let caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
     let call = match body.and_then(|body| Members::parse(&body)) {
-        Ok(members) => {
-            caller.dry_run = members.is_dry_run();
-            Call { service: &service, caller, members }
-        }
+        Ok(members) => Call { service: &service, caller, members },
         Err(error) => return refuse(&service, caller, &operation, error).await,
     };
     dispatch(call, &operation).await
@@ -67,8 +64,14 @@ impl Call<'_> {
         read: impl FnOnce(&mut Members) -> Result<O, Error>,
         write: impl FnOnce(O::Output) -> Value,
     ) -> Response {
-        match read(&mut self.members) {
-            Ok(request) => {
+        let dry_run = |members: &mut Members| match O::DRY_RUN {
+            true => members.flag("DryRun"),
+            false => Ok(false), // an unknown member there, and passed over
+        };
+        let request = read(&mut self.members);
+        match request.and_then(|request| Ok((request, dry_run(&mut self.members)?))) {
+            Ok((request, dry_run)) => {
+                self.caller.dry_run = dry_run;
                 let reply = self.service.call(self.caller, request).await;
                 Answer::of(reply, write).into_json()
             }

@@ -32,7 +32,10 @@ impl Access for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let (key_id, policy_name) = (asked.key_id, given(asked.policy_name));
-        let reply = self.service.call(caller, kms::GetKeyPolicy { key_id, policy_name }).await;
+        let reply = self
+            .service
+            .call(caller, kms::GetKeyPolicy { key_id: key_id.into(), policy_name })
+            .await;
         answer(reply, |found| v1::GetKeyPolicyResponse {
             policy: found.policy,
             policy_name: found.policy_name.to_owned(),
@@ -46,9 +49,9 @@ impl Access for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::PutKeyPolicy {
-            key_id: asked.key_id,
+            key_id: asked.key_id.into(),
             policy_name: given(asked.policy_name),
-            policy: asked.policy,
+            policy: asked.policy.into(),
             bypass_policy_lockout_safety_check: asked.bypass_policy_lockout_safety_check,
         };
         let reply = self.service.call(caller, request).await;
@@ -62,7 +65,7 @@ impl Access for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::ListKeyPolicies {
-            key_id: asked.key_id,
+            key_id: asked.key_id.into(),
             limit: limit(asked.limit),
             marker: given(asked.marker),
         };
@@ -81,7 +84,7 @@ impl Access for Door {
         let asked = request.into_inner();
         let constraints = asked.constraints.unwrap_or_default();
         let request = kms::CreateGrant {
-            key_id: asked.key_id,
+            key_id: asked.key_id.into(),
             grantee_principal: given(asked.grantee_principal),
             grantee_service_principal: None,
             retiring_principal: given(asked.retiring_principal),
@@ -109,7 +112,7 @@ impl Access for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::ListGrants {
-            key_id: asked.key_id,
+            key_id: asked.key_id.into(),
             grant_id: given(asked.grant_id),
             grantee_principal: given(asked.grantee_principal),
             grantee_service_principal: None,
@@ -157,7 +160,8 @@ impl Access for Door {
     ) -> Result<Response<v1::RevokeGrantResponse>, Status> {
         let caller = caller_of(&request);
         let asked = request.into_inner();
-        let request = kms::RevokeGrant { key_id: asked.key_id, grant_id: asked.grant_id };
+        let request =
+            kms::RevokeGrant { key_id: asked.key_id.into(), grant_id: asked.grant_id.into() };
         let reply = self.service.call(caller, request).await;
         answer(reply, |()| v1::RevokeGrantResponse {})
     }
@@ -169,8 +173,8 @@ fn listed(found: kms::Listed<kms::GrantEntry>) -> v1::ListGrantsResponse {
         grant_id: entry.grant_id,
         name: entry.name,
         creation_date: Some(timestamp(entry.creation_date)),
-        grantee_principal: entry.grantee_principal,
-        retiring_principal: entry.retiring_principal.unwrap_or_default(),
+        grantee_principal: entry.grantee.name().to_owned(),
+        retiring_principal: entry.retiring.map(|party| party.name().to_owned()).unwrap_or_default(),
         issuing_account: entry.issuing_account,
         operations: entry.operations,
         constraints: Some(v1::GrantConstraints {

@@ -41,11 +41,12 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::GenerateDataKey {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     key_spec: given(asked.key_spec),
                     number_of_bytes: asked.number_of_bytes,
                     encryption_context: context(asked.encryption_context),
                     grant_tokens: asked.grant_tokens,
+                    ..kms::GenerateDataKey::default()
                 },
             )
             .await;
@@ -68,7 +69,7 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::GenerateDataKeyWithoutPlaintext {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     key_spec: given(asked.key_spec),
                     number_of_bytes: asked.number_of_bytes,
                     encryption_context: context(asked.encryption_context),
@@ -94,7 +95,7 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::WrapDataKey {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     plaintext: Some(asked.plaintext.into()),
                     encryption_context: context(asked.encryption_context),
                     grant_tokens: asked.grant_tokens,
@@ -119,7 +120,7 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::UnwrapDataKey {
-                    ciphertext_blob: asked.ciphertext_blob,
+                    ciphertext_blob: asked.ciphertext_blob.into(),
                     encryption_context: context(asked.encryption_context),
                     key_id: given(asked.key_id),
                     grant_tokens: asked.grant_tokens,
@@ -144,7 +145,7 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::RewrapDataKey {
-                    ciphertext_blob: asked.ciphertext_blob,
+                    ciphertext_blob: asked.ciphertext_blob.into(),
                     source_encryption_context: context(asked.source_encryption_context),
                     source_key_id: given(asked.source_key_id),
                     destination_key_id: given(asked.destination_key_id),
@@ -173,7 +174,7 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::Encrypt {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     plaintext: Some(asked.plaintext.into()),
                     encryption_context: context(asked.encryption_context),
                     encryption_algorithm: given(asked.encryption_algorithm),
@@ -200,7 +201,7 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::Decrypt {
-                    ciphertext_blob: asked.ciphertext_blob,
+                    ciphertext_blob: asked.ciphertext_blob.into(),
                     encryption_context: context(asked.encryption_context),
                     key_id: given(asked.key_id),
                     encryption_algorithm: given(asked.encryption_algorithm),
@@ -228,10 +229,10 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::ReEncrypt {
-                    ciphertext_blob: asked.ciphertext_blob,
+                    ciphertext_blob: asked.ciphertext_blob.into(),
                     source_encryption_context: context(asked.source_encryption_context),
                     source_key_id: given(asked.source_key_id),
-                    destination_key_id: asked.destination_key_id,
+                    destination_key_id: asked.destination_key_id.into(),
                     destination_encryption_context: context(asked.destination_encryption_context),
                     source_encryption_algorithm: given(asked.source_encryption_algorithm),
                     destination_encryption_algorithm: given(asked.destination_encryption_algorithm),
@@ -262,9 +263,9 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::GenerateMac {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     message: Some(asked.message.into()),
-                    mac_algorithm: asked.mac_algorithm,
+                    mac_algorithm: asked.mac_algorithm.into(),
                     grant_tokens: asked.grant_tokens,
                 },
             )
@@ -287,10 +288,10 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::VerifyMac {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     message: Some(asked.message.into()),
-                    mac_algorithm: asked.mac_algorithm,
-                    mac: asked.mac,
+                    mac_algorithm: asked.mac_algorithm.into(),
+                    mac: asked.mac.into(),
                     grant_tokens: asked.grant_tokens,
                 },
             )
@@ -309,10 +310,11 @@ impl DataKeys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::DeriveSharedSecret {
-            key_id: asked.key_id,
-            key_agreement_algorithm: asked.key_agreement_algorithm,
-            public_key: asked.public_key,
+            key_id: asked.key_id.into(),
+            key_agreement_algorithm: asked.key_agreement_algorithm.into(),
+            public_key: asked.public_key.into(),
             grant_tokens: asked.grant_tokens,
+            ..kms::DeriveSharedSecret::default()
         };
         let reply = self.service.call(caller, request).await;
         answer(reply, |done| v1::DeriveSharedSecretResponse {
@@ -329,8 +331,8 @@ impl DataKeys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::Encapsulate {
-            key_id: asked.key_id,
-            encapsulation_algorithm: asked.encapsulation_algorithm,
+            key_id: asked.key_id.into(),
+            encapsulation_algorithm: asked.encapsulation_algorithm.into(),
             grant_tokens: asked.grant_tokens,
         };
         let reply = self.service.call(caller, request).await;
@@ -349,9 +351,9 @@ impl DataKeys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::Decapsulate {
-            key_id: asked.key_id,
-            shared_secret_ciphertext_blob: asked.shared_secret_ciphertext_blob,
-            encapsulation_algorithm: asked.encapsulation_algorithm,
+            key_id: asked.key_id.into(),
+            shared_secret_ciphertext_blob: asked.shared_secret_ciphertext_blob.into(),
+            encapsulation_algorithm: asked.encapsulation_algorithm.into(),
             grant_tokens: asked.grant_tokens,
         };
         let reply = self.service.call(caller, request).await;
@@ -373,10 +375,10 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::Sign {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     message: Some(asked.message.into()),
                     message_type: given(asked.message_type),
-                    signing_algorithm: asked.signing_algorithm,
+                    signing_algorithm: asked.signing_algorithm.into(),
                     grant_tokens: asked.grant_tokens,
                 },
             )
@@ -399,11 +401,11 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::Verify {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     message: Some(asked.message.into()),
                     message_type: given(asked.message_type),
-                    signing_algorithm: asked.signing_algorithm,
-                    signature: asked.signature,
+                    signing_algorithm: asked.signing_algorithm.into(),
+                    signature: asked.signature.into(),
                     grant_tokens: asked.grant_tokens,
                 },
             )
@@ -426,10 +428,11 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::GenerateDataKeyPair {
-                    key_id: asked.key_id,
-                    key_pair_spec: asked.key_pair_spec,
+                    key_id: asked.key_id.into(),
+                    key_pair_spec: asked.key_pair_spec.into(),
                     encryption_context: context(asked.encryption_context),
                     grant_tokens: asked.grant_tokens,
+                    ..kms::GenerateDataKeyPair::default()
                 },
             )
             .await;
@@ -454,8 +457,8 @@ impl DataKeys for Door {
             .call(
                 caller,
                 kms::GenerateDataKeyPairWithoutPlaintext {
-                    key_id: asked.key_id,
-                    key_pair_spec: asked.key_pair_spec,
+                    key_id: asked.key_id.into(),
+                    key_pair_spec: asked.key_pair_spec.into(),
                     encryption_context: context(asked.encryption_context),
                     grant_tokens: asked.grant_tokens,
                 },
@@ -478,7 +481,13 @@ impl DataKeys for Door {
         let asked = request.into_inner();
         let reply = self
             .service
-            .call(caller, kms::GenerateRandom { number_of_bytes: asked.number_of_bytes })
+            .call(
+                caller,
+                kms::GenerateRandom {
+                    number_of_bytes: asked.number_of_bytes,
+                    ..kms::GenerateRandom::default()
+                },
+            )
             .await;
         answer(reply, |plaintext| v1::GenerateRandomResponse { plaintext: bytes(plaintext) })
     }

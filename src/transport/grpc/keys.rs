@@ -61,7 +61,7 @@ impl Keys for Door {
             .service
             .call(
                 caller,
-                kms::DescribeKey { key_id: asked.key_id, grant_tokens: asked.grant_tokens },
+                kms::DescribeKey { key_id: asked.key_id.into(), grant_tokens: asked.grant_tokens },
             )
             .await;
         answer(reply, |key| v1::DescribeKeyResponse { key_metadata: Some(metadata(key)) })
@@ -99,7 +99,7 @@ impl Keys for Door {
     ) -> Result<Response<v1::EnableKeyResponse>, Status> {
         let caller = caller_of(&request);
         let asked = request.into_inner();
-        let reply = self.service.call(caller, kms::EnableKey { key_id: asked.key_id }).await;
+        let reply = self.service.call(caller, kms::EnableKey { key_id: asked.key_id.into() }).await;
         answer(reply, |()| v1::EnableKeyResponse {})
     }
 
@@ -109,7 +109,8 @@ impl Keys for Door {
     ) -> Result<Response<v1::DisableKeyResponse>, Status> {
         let caller = caller_of(&request);
         let asked = request.into_inner();
-        let reply = self.service.call(caller, kms::DisableKey { key_id: asked.key_id }).await;
+        let reply =
+            self.service.call(caller, kms::DisableKey { key_id: asked.key_id.into() }).await;
         answer(reply, |()| v1::DisableKeyResponse {})
     }
 
@@ -124,7 +125,7 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::ScheduleKeyDeletion {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     pending_window_in_days: asked.pending_window_in_days,
                 },
             )
@@ -144,7 +145,7 @@ impl Keys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let reply =
-            self.service.call(caller, kms::CancelKeyDeletion { key_id: asked.key_id }).await;
+            self.service.call(caller, kms::CancelKeyDeletion { key_id: asked.key_id.into() }).await;
         answer(reply, |done| v1::CancelKeyDeletionResponse { key_id: done.key_id })
     }
 
@@ -155,7 +156,7 @@ impl Keys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let reply =
-            self.service.call(caller, kms::RotateKeyOnDemand { key_id: asked.key_id }).await;
+            self.service.call(caller, kms::RotateKeyOnDemand { key_id: asked.key_id.into() }).await;
         answer(reply, |done| v1::RotateKeyOnDemandResponse {
             key_id: done.key_id,
             key_version: done.key_version,
@@ -173,7 +174,7 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::EnableKeyRotation {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     rotation_period_in_days: asked.rotation_period_in_days,
                 },
             )
@@ -187,8 +188,10 @@ impl Keys for Door {
     ) -> Result<Response<v1::DisableKeyRotationResponse>, Status> {
         let caller = caller_of(&request);
         let asked = request.into_inner();
-        let reply =
-            self.service.call(caller, kms::DisableKeyRotation { key_id: asked.key_id }).await;
+        let reply = self
+            .service
+            .call(caller, kms::DisableKeyRotation { key_id: asked.key_id.into() })
+            .await;
         answer(reply, |()| v1::DisableKeyRotationResponse {})
     }
 
@@ -202,7 +205,7 @@ impl Keys for Door {
             .service
             .call(
                 caller,
-                kms::GetPublicKey { key_id: asked.key_id, grant_tokens: asked.grant_tokens },
+                kms::GetPublicKey { key_id: asked.key_id.into(), grant_tokens: asked.grant_tokens },
             )
             .await;
         answer(reply, |found| v1::GetPublicKeyResponse {
@@ -221,9 +224,9 @@ impl Keys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::GetParametersForImport {
-            key_id: asked.key_id,
-            wrapping_algorithm: asked.wrapping_algorithm,
-            wrapping_key_spec: asked.wrapping_key_spec,
+            key_id: asked.key_id.into(),
+            wrapping_algorithm: asked.wrapping_algorithm.into(),
+            wrapping_key_spec: asked.wrapping_key_spec.into(),
         };
         let reply = self.service.call(caller, request).await;
         answer(reply, |found| v1::GetParametersForImportResponse {
@@ -244,9 +247,9 @@ impl Keys for Door {
             chrono::DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)
         });
         let request = kms::ImportKeyMaterial {
-            key_id: asked.key_id,
-            import_token: asked.import_token,
-            encrypted_key_material: asked.encrypted_key_material,
+            key_id: asked.key_id.into(),
+            import_token: asked.import_token.into(),
+            encrypted_key_material: asked.encrypted_key_material.into(),
             valid_to,
             expiration_model: given(asked.expiration_model),
             import_type: given(asked.import_type),
@@ -267,7 +270,7 @@ impl Keys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::DeleteImportedKeyMaterial {
-            key_id: asked.key_id,
+            key_id: asked.key_id.into(),
             key_material_id: given(asked.key_material_id),
         };
         let reply = self.service.call(caller, request).await;
@@ -282,7 +285,7 @@ impl Keys for Door {
         request: Request<v1::GetKeyLastUsageRequest>,
     ) -> Result<Response<v1::GetKeyLastUsageResponse>, Status> {
         let caller = caller_of(&request);
-        let request = kms::GetKeyLastUsage { key_id: request.into_inner().key_id };
+        let request = kms::GetKeyLastUsage { key_id: request.into_inner().key_id.into() };
         let reply = self.service.call(caller, request).await;
         answer(reply, |found| v1::GetKeyLastUsageResponse {
             key_id: found.key_id,
@@ -301,8 +304,10 @@ impl Keys for Door {
     ) -> Result<Response<v1::GetKeyRotationStatusResponse>, Status> {
         let caller = caller_of(&request);
         let asked = request.into_inner();
-        let reply =
-            self.service.call(caller, kms::GetKeyRotationStatus { key_id: asked.key_id }).await;
+        let reply = self
+            .service
+            .call(caller, kms::GetKeyRotationStatus { key_id: asked.key_id.into() })
+            .await;
         answer(reply, |found| v1::GetKeyRotationStatusResponse {
             key_id: found.key_id,
             key_rotation_enabled: found.key_rotation_enabled,
@@ -322,7 +327,7 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::ListKeyRotations {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     include_key_material: given(asked.include_key_material),
                     limit: limit(asked.limit),
                     marker: given(asked.marker),
@@ -346,7 +351,7 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::DescribeKeyVersions {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     limit: limit(asked.limit),
                     marker: given(asked.marker),
                 },
@@ -365,8 +370,8 @@ impl Keys for Door {
         let caller = caller_of(&request);
         let asked = request.into_inner();
         let request = kms::ReplicateKey {
-            key_id: asked.key_id,
-            replica_region: asked.replica_region,
+            key_id: asked.key_id.into(),
+            replica_region: asked.replica_region.into(),
             policy: given(asked.policy),
             bypass_policy_lockout_safety_check: asked.bypass_policy_lockout_safety_check,
             description: given(asked.description),
@@ -386,8 +391,10 @@ impl Keys for Door {
     ) -> Result<Response<v1::UpdatePrimaryRegionResponse>, Status> {
         let caller = caller_of(&request);
         let asked = request.into_inner();
-        let request =
-            kms::UpdatePrimaryRegion { key_id: asked.key_id, primary_region: asked.primary_region };
+        let request = kms::UpdatePrimaryRegion {
+            key_id: asked.key_id.into(),
+            primary_region: asked.primary_region.into(),
+        };
         let reply = self.service.call(caller, request).await;
         answer(reply, |()| v1::UpdatePrimaryRegionResponse {})
     }
@@ -403,7 +410,7 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::UpdateKeyDescription {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     description: Some(asked.description),
                 },
             )
@@ -419,7 +426,7 @@ impl Keys for Door {
         let asked = request.into_inner();
         let reply = self
             .service
-            .call(caller, kms::TagResource { key_id: asked.key_id, tags: tags(asked.tags) })
+            .call(caller, kms::TagResource { key_id: asked.key_id.into(), tags: tags(asked.tags) })
             .await;
         answer(reply, |()| v1::TagResourceResponse {})
     }
@@ -432,7 +439,10 @@ impl Keys for Door {
         let asked = request.into_inner();
         let reply = self
             .service
-            .call(caller, kms::UntagResource { key_id: asked.key_id, tag_keys: asked.tag_keys })
+            .call(
+                caller,
+                kms::UntagResource { key_id: asked.key_id.into(), tag_keys: asked.tag_keys },
+            )
             .await;
         answer(reply, |()| v1::UntagResourceResponse {})
     }
@@ -448,7 +458,7 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::ListResourceTags {
-                    key_id: asked.key_id,
+                    key_id: asked.key_id.into(),
                     limit: limit(asked.limit),
                     marker: given(asked.marker),
                 },
@@ -471,8 +481,8 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::CreateAlias {
-                    alias_name: asked.alias_name,
-                    target_key_id: asked.target_key_id,
+                    alias_name: asked.alias_name.into(),
+                    target_key_id: asked.target_key_id.into(),
                 },
             )
             .await;
@@ -490,8 +500,8 @@ impl Keys for Door {
             .call(
                 caller,
                 kms::UpdateAlias {
-                    alias_name: asked.alias_name,
-                    target_key_id: asked.target_key_id,
+                    alias_name: asked.alias_name.into(),
+                    target_key_id: asked.target_key_id.into(),
                 },
             )
             .await;
@@ -504,8 +514,10 @@ impl Keys for Door {
     ) -> Result<Response<v1::DeleteAliasResponse>, Status> {
         let caller = caller_of(&request);
         let asked = request.into_inner();
-        let reply =
-            self.service.call(caller, kms::DeleteAlias { alias_name: asked.alias_name }).await;
+        let reply = self
+            .service
+            .call(caller, kms::DeleteAlias { alias_name: asked.alias_name.into() })
+            .await;
         answer(reply, |()| v1::DeleteAliasResponse {})
     }
 
@@ -600,11 +612,14 @@ fn alias(entry: kms::AliasEntry) -> v1::AliasListEntry {
 }
 
 fn tag(tag: kms::Tag) -> v1::Tag {
-    v1::Tag { tag_key: tag.tag_key, tag_value: tag.tag_value }
+    v1::Tag {
+        tag_key: tag.tag_key.as_str().to_owned(),
+        tag_value: tag.tag_value.as_str().to_owned(),
+    }
 }
 
 fn tags(tags: Vec<v1::Tag>) -> Vec<kms::Tag> {
-    let tag = |tag: v1::Tag| kms::Tag { tag_key: tag.tag_key, tag_value: tag.tag_value };
+    let tag = |tag: v1::Tag| kms::Tag::new(&tag.tag_key, &tag.tag_value);
     tags.into_iter().map(tag).collect()
 }
 
