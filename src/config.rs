@@ -24,6 +24,8 @@ pub(crate) struct File {
     pub(crate) tls_key: Option<PathBuf>,
     /// Who is known: `service/credentials.rs` has the form.
     pub(crate) credentials: Option<PathBuf>,
+    /// Where traces are sent: a collector's address for OTLP over gRPC.
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 /// Why settings cannot be used.
@@ -53,6 +55,9 @@ pub(crate) enum Error {
          name a file with --credentials, or listen on 127.0.0.1 or [::1]"
     )]
     NotLoopback(SocketAddr),
+    /// Logs are written in other ways.
+    #[error("STRONGROOM_LOG_FORMAT is {0:?}; it can be text or json")]
+    LogFormat(String),
     /// A variable is set to bytes that are no text.
     #[error("the variable {0} is not text")]
     Variable(&'static str),
@@ -95,6 +100,27 @@ pub(crate) fn secrets(path: &Path) -> Result<Zeroizing<String>, Error> {
 /// What is logged: the variable `STRONGROOM_LOG`, as `tracing` directives.
 pub(crate) fn log_filter() -> String {
     variable("STRONGROOM_LOG").ok().flatten().unwrap_or_else(|| "warn".to_owned())
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How logs are written: the variable `STRONGROOM_LOG_FORMAT`, `text` or `json`.
+///
+/// # Errors
+/// [`Error::Variable`], [`Error::LogFormat`].
+pub(crate) fn log_format() -> Result<LogFormat, Error> {
+    match variable("STRONGROOM_LOG_FORMAT")?.as_deref() {
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => Err(Error::LogFormat(other.to_owned())),
+    }
 }
 
 /// Refuses an address that others can reach, where nobody is asked who they are.

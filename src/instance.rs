@@ -229,6 +229,7 @@ impl Strongroom {
     ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
         let router: Router = router(&self.service)?;
         self.service.sweep_in_background();
+        let metrics = Arc::clone(self.service.metrics());
         let service = Arc::downgrade(&self.service);
         let shutdown = async move {
             shutdown.await;
@@ -236,7 +237,7 @@ impl Strongroom {
                 service.begin_shutdown();
             }
         };
-        Ok(listener::serve(listener, router, tls, shutdown))
+        Ok(listener::serve(listener, router, tls, metrics, shutdown))
     }
 
     /// Finishes what is queued; a store in a data directory is left with the mark of a clean

@@ -16,6 +16,13 @@ pub(super) enum Error {
     /// The trail does not verify.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// Traces cannot be sent there.
+    #[error("traces cannot be sent to {address:?}; expected something like http://127.0.0.1:4317")]
+    Collector {
+        address: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Settings cannot be used.
     #[error(transparent)]
     Config(#[from] config::Error),

@@ -9,6 +9,7 @@
 //! | `audit.rs` | the trail |
 //! | `connection.rs` | the way to a running service |
 //! | `output.rs` | tables for people, JSON for scripts |
+//! | `telemetry.rs` | logs and traces |
 //! | `error.rs` | what went wrong, and what to do |
 
 mod alias;
@@ -20,16 +21,15 @@ mod key;
 mod object;
 mod output;
 mod serve;
+mod telemetry;
 
 use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use tracing_subscriber::EnvFilter;
 
 use self::error::Error;
-use crate::config;
 
 /// A key management service for local use: AWS KMS's behaviour, real cryptography, a signed trail.
 #[derive(Debug, Parser)]
@@ -77,8 +77,6 @@ Examples:
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::new(config::log_filter());
-    tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).init();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -92,6 +90,11 @@ fn run(command: Command) -> Result<(), Error> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let done = runtime.block_on(async {
+        let collector = match &command {
+            Command::Serve(serve) => serve.collector()?,
+            _ => None,
+        };
+        let _telemetry = telemetry::begin(collector.as_deref())?;
         match command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,

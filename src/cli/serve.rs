@@ -45,12 +45,22 @@ pub(super) struct Serve {
     /// every access key is accepted, on loopback only]
     #[arg(long, env = "STRONGROOM_CREDENTIALS", value_name = "FILE")]
     credentials: Option<PathBuf>,
-    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key` and `credentials`
+    /// Send traces there: a collector's address, OTLP over gRPC
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `credentials` and
+    /// `otlp_endpoint`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Serve {
+    /// Where traces are to be sent.
+    pub(super) fn collector(&self) -> Result<Option<String>, Error> {
+        let given = self.otlp_endpoint.clone().filter(|address| !address.is_empty());
+        Ok(given.or(config::read(self.config.as_deref())?.otlp_endpoint))
+    }
+
     pub(super) async fn run(self) -> Result<(), Error> {
         let file = config::read(self.config.as_deref())?;
         let listen = self.listen.or(file.listen).unwrap_or_else(|| ([127, 0, 0, 1], 4566).into());

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Error;
 use super::credentials::Credentials;
 use super::signature::Signed;
+use super::trace::TraceParent;
 use crate::iam::Principal;
 
 /// What a caller presents, before anything is believed of it.
@@ -117,6 +118,8 @@ pub struct Caller {
     pub request_id: String,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
+    /// The caller's place in a trace, if it has one.
+    pub trace: Option<TraceParent>,
     /// Whether the call only asks if it would succeed (AWS's `DryRun`).
     pub dry_run: bool,
 }
@@ -133,6 +136,7 @@ impl Caller {
             user_agent: None,
             request_id: uuid::Uuid::new_v4().to_string(),
             deadline: None,
+            trace: None,
             dry_run: false,
         }
     }

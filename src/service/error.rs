@@ -46,6 +46,11 @@ pub enum Error {
     /// A signature is not that of its key, or not of now.
     #[error("{0}")]
     InvalidSignature(String),
+    /// What would be thrown away is meant to be kept.
+    #[error(
+        "only a service that was started with --ephemeral can be reset: others keep what they have"
+    )]
+    NotResettable,
     /// A room of keys refused.
     #[error(transparent)]
     Kms(#[from] kms::Error),
@@ -150,6 +155,7 @@ impl Error {
             Self::MissingAuthentication => {
                 ("MissingAuthenticationTokenException", 400, Code::Unauthenticated)
             }
+            Self::NotResettable => ("UnsupportedOperationException", 400, Code::FailedPrecondition),
             Self::RequestTooLarge => ("RequestTooLargeException", 413, Code::ResourceExhausted),
             Self::Store(_) => ("ServiceUnavailableException", 503, Code::Unavailable),
             Self::Unauthenticated | Self::UnknownCredential => {

@@ -18,16 +18,21 @@
 //! | `sweep.rs` | what is done when its time has come |
 //! | `identity.rs` | who the caller is |
 //! | `last_usage.rs` | when a key was last used |
+//! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
+//! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
 //! | `opening.rs` | opening, checking and closing a store |
+//! | `metrics.rs` | counts and times, for watchers |
 //! | `error.rs` | the one error table |
 
 mod access;
 mod credential;
 mod credentials;
 mod error;
+mod hall;
 mod identity;
 mod last_usage;
+mod metrics;
 mod opening;
 mod operation;
 mod operations;
@@ -35,16 +40,19 @@ mod pending;
 mod permit;
 mod signature;
 mod sweep;
+mod trace;
 mod trail;
 mod walk;
 
 pub use credential::{Caller, Credential};
 pub use credentials::{Credentials, Error as CredentialsError};
 pub use error::Error;
+pub use hall::{Options, Service};
 pub use identity::{CallerIdentity, GetCallerIdentity};
-pub use opening::{Options, Service};
+pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};
 pub use signature::Signed;
+pub use trace::TraceParent;
 pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};
 pub use walk::Reply;

@@ -297,6 +297,11 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::trail::TRAIL)
 }
 
+/// A name as the register has it: for labels, which must not be what a caller wrote.
+pub(super) fn registered_name(name: &str) -> &'static str {
+    registered().find(|entry| entry.name == name).map_or("unknown", |entry| entry.name)
+}
+
 /// Whether an entry carries a flag.
 const fn has(flags: &[&str], wanted: &str) -> bool {
     let mut rest = flags;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::credential::Caller;
-use super::opening::Service;
+use super::hall::Service;
 use crate::kms;
 
 /// How often a running service looks for keys to remove.

@@ -6,7 +6,8 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 use tokio::sync::watch;
 
 use super::Error;
-use super::opening::Service;
+use super::hall::Service;
+use super::opening::Opened;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
 use super::operations::Registered;
 use super::permit::Permit;
@@ -42,9 +43,10 @@ impl Service {
         self: &Arc<Self>,
         start: TailStart,
     ) -> impl Stream<Item = Result<Record, Error>> + Send + 'static {
+        let opened = self.opened();
         let place = Place {
-            service: Arc::downgrade(self),
-            size: self.log_size(),
+            opened: Arc::downgrade(&opened),
+            size: opened.size.clone(),
             closing: self.closing(),
             next: start.0,
         };
@@ -58,7 +60,7 @@ impl Service {
 
 /// Where a follower is.
 struct Place {
-    service: Weak<Service>,
+    opened: Weak<Opened>,
     size: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
     next: u64,
@@ -74,8 +76,8 @@ impl Place {
             },
             _ = self.closing.wait_for(|closing| *closing) => return Ok(None),
         }
-        let Some(service) = self.service.upgrade() else { return Ok(None) };
-        let read = move || service.rooms().log.read(next, BATCH);
+        let Some(opened) = self.opened.upgrade() else { return Ok(None) };
+        let read = move || opened.rooms.log.read(next, BATCH);
         let records = tokio::task::spawn_blocking(read).await.map_err(|_| Error::Internal)??;
         self.next = records.last().map_or(next, |record| record.index + 1);
         Ok(Some(records))

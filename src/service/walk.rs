@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::Error;
 use super::credential::{Caller, authenticate};
-use super::opening::Service;
-use super::operation::{Circumstances, Executed, Operation};
+use super::hall::Service;
+use super::opening::Opened;
+use super::operation::{Circumstances, Executed, Operation, Rooms};
+use super::operations::registered_name;
 use super::pending::{Pending, Writes};
 use super::permit::authorise;
 use crate::audit::{Event, Outcome};
@@ -37,25 +40,34 @@ impl Service {
         caller: Caller,
         request: O,
     ) -> Reply<O::Output> {
+        let begun = Instant::now();
+        let span = call_span(&caller, O::NAME);
+        let reply = self.walk(caller, request).instrument(span.clone()).await;
+        span.in_scope(|| self.ended(&reply, O::NAME, begun));
+        reply
+    }
+
+    async fn walk<O: Operation>(self: &Arc<Self>, caller: Caller, request: O) -> Reply<O::Output> {
         let request = Arc::new(request);
         for _ in 0..ATTEMPTS {
+            let opened = self.opened();
             let attempt = if O::HEAVY {
                 let (service, request) = (Arc::clone(self), Arc::clone(&request));
-                let who = caller.clone();
-                let run = move || service.attempt(&who, request.as_ref());
+                let (who, store) = (caller.clone(), Arc::clone(&opened));
+                let run = move || service.attempt(&store, &who, request.as_ref());
                 match tokio::task::spawn_blocking(run).await {
                     Ok(attempt) => attempt,
                     Err(_) => return Reply::lost(caller.request_id, Error::Internal),
                 }
             } else {
-                self.attempt(&caller, request.as_ref())
+                self.attempt(&opened, &caller, request.as_ref())
             };
             if let (event, Err(Error::Kms(kms::Error::ManagedKeyMissing { name, .. }))) = &attempt
-                && self.make_managed_key(&event.account, &event.region, name).await
+                && self.make_managed_key(&opened, &event.account, &event.region, name).await
             {
                 continue;
             }
-            match self.settle(attempt, &caller).await {
+            match settle(&opened, attempt, &caller).await {
                 Err(store::Error::Conflict) => {}
                 Err(error) => return Reply::lost(caller.request_id, error.into()),
                 Ok(None) => return Reply::lost(caller.request_id, Error::DeadlineExceeded),
@@ -64,16 +76,23 @@ impl Service {
                 }
             }
         }
-        self.refuse(caller, O::NAME, O::ACTION, Error::Contended).await.map(|never| match never {})
+        let contended = self.record_refusal(caller, O::NAME, O::ACTION, Error::Contended).await;
+        contended.map(|never| match never {})
     }
 
     /// Makes the AWS-managed key that a call named first, in a walk of the service's own; whether the
     /// call is to be tried again.
-    async fn make_managed_key(&self, account: &str, region: &str, name: &str) -> bool {
+    async fn make_managed_key(
+        &self,
+        opened: &Opened,
+        account: &str,
+        region: &str,
+        name: &str,
+    ) -> bool {
         let own = Caller::service(account, region);
-        let request = kms::CreateManagedKey { alias_name: name.to_owned().into() };
-        let attempt = self.attempt(&own, &request);
-        match self.settle(attempt, &own).await {
+        let request = kms::CreateManagedKey { alias_name: name.into() };
+        let attempt = self.attempt(opened, &own, &request);
+        match settle(opened, attempt, &own).await {
             // Somebody else may have made it in between.
             Ok(Some((Ok(()) | Err(Error::Kms(kms::Error::AlreadyExists(_))), _)))
             | Err(store::Error::Conflict) => true,
@@ -93,17 +112,33 @@ impl Service {
         action: &str,
         error: Error,
     ) -> Reply<std::convert::Infallible> {
+        let begun = Instant::now();
+        let name = registered_name(operation);
+        let span = call_span(&caller, name);
+        let recorded = self.record_refusal(caller, operation, action, error);
+        let reply = recorded.instrument(span.clone()).await;
+        span.in_scope(|| self.ended(&reply, name, begun));
+        reply
+    }
+
+    async fn record_refusal(
+        &self,
+        caller: Caller,
+        operation: &str,
+        action: &str,
+        error: Error,
+    ) -> Reply<std::convert::Infallible> {
         let mut event = self.begin(&caller, operation, action, false);
-        let error =
-            match authenticate(&caller.credential, self.credentials().as_deref(), event.time) {
-                Ok(principal) => {
-                    sign_in(&mut event, &principal);
-                    error
-                }
-                Err(refused) => refused,
-            };
+        let known = self.credentials();
+        let error = match authenticate(&caller.credential, known.as_deref(), event.time) {
+            Ok(principal) => {
+                sign_in(&mut event, &principal);
+                error
+            }
+            Err(refused) => refused,
+        };
         close(&mut event, &error);
-        match self.settle((event, Err(error)), &caller).await {
+        match settle(&self.opened(), (event, Err(error)), &caller).await {
             Ok(Some((result, index))) => {
                 Reply { request_id: caller.request_id, log_index: Some(index), result }
             }
@@ -112,11 +147,30 @@ impl Service {
         }
     }
 
+    /// Tells watchers how a call went.
+    fn ended<T>(&self, reply: &Reply<T>, operation: &'static str, begun: Instant) {
+        let took = begun.elapsed();
+        let outcome = reply.log_index.map(|_| match &reply.result {
+            Ok(_) => Outcome::Success,
+            Err(error) => outcome_of(error),
+        });
+        self.metrics().called(operation, outcome, took);
+        let outcome = outcome.map_or("unrecorded", Outcome::as_str);
+        let error = reply.result.as_ref().err().map(Error::code);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(outcome, error, log_index = reply.log_index, micros, "call");
+    }
+
     /// Authenticate, authorise, execute: once, against memory as it is now.
-    fn attempt<O: Operation>(&self, caller: &Caller, request: &O) -> Attempt<O::Output> {
+    fn attempt<O: Operation>(
+        &self,
+        opened: &Opened,
+        caller: &Caller,
+        request: &O,
+    ) -> Attempt<O::Output> {
         let mut event = self.begin(caller, O::NAME, O::ACTION, O::READ_ONLY);
         request.record(&mut event);
-        let outcome = self.decide_and_execute(caller, request, &mut event);
+        let outcome = self.decide_and_execute(&opened.rooms, caller, request, &mut event);
         match &outcome {
             Ok(executed) => {
                 event.outcome = Outcome::Success;
@@ -130,6 +184,7 @@ impl Service {
 
     fn decide_and_execute<O: Operation>(
         &self,
+        rooms: &Rooms,
         caller: &Caller,
         request: &O,
         event: &mut Event,
@@ -146,31 +201,15 @@ impl Service {
         }
         let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
         let at = Circumstances { scope, now: event.time };
-        let targets = request.targets(self.rooms(), &at)?;
+        let targets = request.targets(rooms, &at)?;
         event.key = targets.iter().find_map(|target| match &target.resource {
             crate::iam::Resource::Key { arn, .. } => Some(arn.clone()),
             crate::iam::Resource::Account => None,
         });
-        let permit = authorise(&principal, self.rooms(), request, &targets)?;
+        let permit = authorise(&principal, rooms, request, &targets)?;
         event.decided_by = Some(permit.decided_by().to_owned());
-        let executed = request.execute(self.rooms(), &at, &permit)?;
+        let executed = request.execute(rooms, &at, &permit)?;
         if caller.dry_run && O::DRY_RUN { Err(Error::DryRun) } else { Ok(executed) }
-    }
-
-    /// Record and respond: the result stays pending until its leaf is committed.
-    async fn settle<T>(
-        &self,
-        (event, outcome): Attempt<T>,
-        caller: &Caller,
-    ) -> Result<Option<(Result<T, Error>, u64)>, store::Error> {
-        let (result, writes) = match outcome {
-            Ok(executed) => (Ok(executed.output), executed.writes),
-            Err(error) => (Err(error), Writes::default()),
-        };
-        let leaf = event.into_leaf();
-        let committed =
-            Pending::new(result).commit(self.committer(), writes, leaf, caller.deadline).await?;
-        Ok(committed.map(|(result, committed)| (result, committed.index)))
     }
 
     fn begin(&self, caller: &Caller, operation: &str, action: &str, read_only: bool) -> Event {
@@ -180,10 +219,46 @@ impl Service {
         event.source = caller.source.clone();
         event.door = caller.door.to_owned();
         event.user_agent.clone_from(&caller.user_agent);
-        event.access_key_id =
-            caller.credential.access_key_id(self.credentials().as_deref()).map(str::to_owned);
+        let id = caller.credential.access_key_id(self.credentials().as_deref());
+        event.access_key_id = id.map(str::to_owned);
         event
     }
+}
+
+/// Record and respond: the result stays pending until its leaf is committed.
+async fn settle<T>(
+    opened: &Opened,
+    (event, outcome): Attempt<T>,
+    caller: &Caller,
+) -> Result<Option<(Result<T, Error>, u64)>, store::Error> {
+    let (result, writes) = match outcome {
+        Ok(executed) => (Ok(executed.output), executed.writes),
+        Err(error) => (Err(error), Writes::default()),
+    };
+    let leaf = event.into_leaf();
+    let committed =
+        Pending::new(result).commit(&opened.committer, writes, leaf, caller.deadline).await?;
+    Ok(committed.map(|(result, committed)| (result, committed.index)))
+}
+
+/// The span of a call, a child of the caller's own if it names one.
+fn call_span(caller: &Caller, operation: &'static str) -> Span {
+    let span = tracing::info_span!(
+        "call",
+        operation,
+        request_id = %caller.request_id,
+        door = caller.door,
+        otel.name = operation,
+        otel.kind = "server",
+        trace_id = tracing::field::Empty,
+    );
+    if let Some(trace) = &caller.trace
+        && !span.is_disabled()
+    {
+        span.record("trace_id", trace.trace_id());
+        trace.adopt(&span);
+    }
+    span
 }
 
 type Attempt<T> = (Event, Result<Executed<T>, Error>);
@@ -209,7 +284,11 @@ fn sign_in(event: &mut Event, principal: &Principal) {
 }
 
 fn close(event: &mut Event, error: &Error) {
-    event.outcome = if error.is_refusal() { Outcome::Refused } else { Outcome::Failed };
+    event.outcome = outcome_of(error);
     event.error_code = Some(error.code().to_owned());
     event.error_message = Some(error.to_string());
+}
+
+const fn outcome_of(error: &Error) -> Outcome {
+    if error.is_refusal() { Outcome::Refused } else { Outcome::Failed }
 }

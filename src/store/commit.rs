@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -55,6 +55,27 @@ pub struct Journaled {
     pub publish: Publish,
 }
 
+/// What a committer writes to.
+pub struct Medium {
+    /// The database.
+    pub engine: Arc<Engine>,
+    /// Seals state values.
+    pub sealer: Arc<Sealer>,
+    /// The last checkpoint, outside of the database.
+    pub anchor: Anchor,
+    /// Whether a commit reaches the disk before it is answered.
+    pub durability: Durability,
+}
+
+/// How one group went, for who watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupCommitted {
+    /// Entries that were accepted.
+    pub entries: usize,
+    /// How long the disk's barrier took.
+    pub sync: Duration,
+}
+
 /// Makes a durable group visible to readers.
 pub type Publish = Box<dyn FnOnce() + Send>;
 
@@ -69,21 +90,20 @@ impl<L: Send + 'static> Committer<L> {
     /// Starts the committing thread.
     ///
     /// `revisions` are those of the state rows now; `extend` turns a group's leaves into rows;
-    /// `apply` publishes a state row to memory.
+    /// `apply` publishes a state row to memory; `observe` is told of each group.
     ///
     /// # Errors
     /// [`Error::File`] when the thread or the anchor's second handle cannot be made.
     pub fn start(
-        engine: Arc<Engine>,
-        sealer: Arc<Sealer>,
-        anchor: Anchor,
-        durability: Durability,
+        medium: Medium,
         revisions: HashMap<RowId, Revision>,
         extend: impl FnMut(Vec<L>) -> Result<Journaled, String> + Send + 'static,
         apply: impl FnMut(&Applied<'_>) + Send + 'static,
+        observe: impl FnMut(GroupCommitted) + Send + 'static,
     ) -> Result<Self, Error> {
         let (queue, waiting) = mpsc::channel();
         let stopped = Arc::new(AtomicBool::new(false));
+        let Medium { engine, sealer, anchor, durability } = medium;
         let syncer = AnchorSync::start(anchor.sync_handle()?, durability)?;
         let mut writer = Writer {
             engine,
@@ -93,6 +113,7 @@ impl<L: Send + 'static> Committer<L> {
             revisions,
             extend: Box::new(extend),
             apply: Box::new(apply),
+            observe: Box::new(observe),
             stopped: Arc::clone(&stopped),
             reason: None,
         };
@@ -138,6 +159,12 @@ impl<L> Drop for Committer<L> {
     }
 }
 
+impl std::fmt::Debug for Medium {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Medium").field("durability", &self.durability).finish_non_exhaustive()
+    }
+}
+
 impl<L> std::fmt::Debug for Committer<L> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Committer").field("stopped", &self.stopped).finish_non_exhaustive()
@@ -161,6 +188,7 @@ struct Writer<L> {
     revisions: HashMap<RowId, Revision>,
     extend: Extend<L>,
     apply: Box<dyn FnMut(&Applied<'_>) + Send>,
+    observe: Box<dyn FnMut(GroupCommitted) + Send>,
     stopped: Arc<AtomicBool>,
     reason: Option<String>,
 }
@@ -278,10 +306,13 @@ impl<L> Writer<L> {
         mut rows: Vec<Row>,
         leaves: Vec<L>,
     ) -> Result<(u64, Publish), Error> {
+        let entries = leaves.len();
         let journaled = (self.extend)(leaves).map_err(Error::Stopped)?;
         rows.extend(journaled.rows);
         self.engine.write(&rows)?;
+        let begun = Instant::now();
         self.engine.make_durable()?;
+        (self.observe)(GroupCommitted { entries, sync: begun.elapsed() });
         self.anchor.write(&journaled.checkpoint)?;
         self.syncer.mark();
         Ok((journaled.first_index, journaled.publish))

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io::Cursor;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,6 +20,7 @@ use tower::ServiceExt;
 
 use super::router::HEADER_BYTES;
 use super::tls::Tls;
+use crate::service::Metrics;
 
 /// Where a connection comes from, as a request extension: `ConnectInfo<Peer>`.
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<Tls>,
+    metrics: Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -57,7 +60,7 @@ pub async fn serve(
         let _ = stream.set_nodelay(true);
         let peer = Peer { door: "grpc", address: address.ip().to_string() };
         let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
-        let mut closed = closed.clone();
+        let (mut closed, metrics) = (closed.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
             // Who has not said anything yet is not waited for at shutdown.
             let begun = tokio::select! {
@@ -66,9 +69,11 @@ pub async fn serve(
             };
             match begun {
                 Some(Begun::Plain(stream, version)) => {
+                    let _counted = metrics.connected(false);
                     connection(stream, version, router, peer, watcher).await;
                 }
                 Some(Begun::Tls(stream, version)) => {
+                    let _counted = metrics.connected(true);
                     connection(stream, version, router, peer, watcher).await;
                 }
                 None => {}

@@ -6,13 +6,15 @@ use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
 use super::{aws_json, grpc, sts};
-use crate::service::Service;
+use crate::service::{Credential, Error, Service};
 
 /// Everything that one port answers.
 ///
@@ -21,6 +23,8 @@ use crate::service::Service;
 pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server::Error> {
     let plain = Router::new()
         .route("/_strongroom/health", get(health))
+        .route("/_strongroom/metrics", get(metrics))
+        .route("/_strongroom/reset", post(reset))
         .route("/", post(aws).get(query))
         .with_state(Arc::clone(service));
     let whole = plain.merge(grpc::router(service)?).fallback(unknown);
@@ -46,6 +50,37 @@ async fn health(State(service): State<Arc<Service>>) -> Response {
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if healthy { "running" } else { "stopped" };
     (status, Json(json!({ "status": word, "version": env!("CARGO_PKG_VERSION") }))).into_response()
+}
+
+/// Counts and times, as Prometheus reads them.
+async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], service.metrics_text()).into_response()
+}
+
+/// Back to empty, under `--ephemeral`. Not for pages of other sites: browsers say where they come from.
+async fn reset(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap) -> Response {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    let own = text("host").or(authority).is_some_and(|host| {
+        let origin = text("origin").map(|origin| origin.split_once("://").map(|(_, host)| host));
+        origin.is_none_or(|origin| origin == Some(host))
+    });
+    if !own {
+        let message = "a page of another site may not reset this service";
+        return (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response();
+    }
+    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let credential = Credential::bearer(bearer.map(str::to_owned));
+    let reset = tokio::task::spawn_blocking(move || service.reset(&credential)).await;
+    match reset.unwrap_or(Err(Error::Internal)) {
+        Ok(()) => Json(json!({ "status": "reset" })).into_response(),
+        Err(error) => {
+            let status = StatusCode::from_u16(error.http_status()).unwrap_or_default();
+            let body = json!({ "__type": error.code(), "message": error.to_string() });
+            (status, Json(body)).into_response()
+        }
+    }
 }
 
 /// `POST /`: AWS's JSON and query protocols, told apart by their headers.

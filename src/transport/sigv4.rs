@@ -16,7 +16,7 @@ use http::request::Parts;
 
 use super::listener::Peer;
 use crate::crypto::digest;
-use crate::service::{Caller, Credential, Service, Signed};
+use crate::service::{Caller, Credential, Service, Signed, TraceParent};
 
 /// Reads the caller of a request that AWS's SDKs sign for `name`. Without a body (none that could be
 /// read) nothing is proved.
@@ -33,6 +33,7 @@ pub(super) fn caller(
     }
     let agent = header(&parts.headers, "user-agent");
     caller.user_agent = agent.map(|agent| agent.chars().take(256).collect());
+    caller.trace = header(&parts.headers, "traceparent").and_then(TraceParent::parse);
     caller.credential = match presented(parts) {
         Ok(None) => Credential::missing(),
         Ok(Some(found)) => {

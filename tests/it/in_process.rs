@@ -132,8 +132,7 @@ fn changes_that_meet_are_all_made_one_after_the_other() {
                 let (room, key_id) = (Arc::clone(&room), key_id.clone());
                 tokio::spawn(async move {
                     let tag_key = format!("tag-{number}");
-                    let tags =
-                        vec![Tag { tag_key: tag_key.into(), tag_value: String::new().into() }];
+                    let tags = vec![Tag::new(&tag_key, "")];
                     room.call(TagResource { key_id: key_id.clone().into(), tags }).await.unwrap();
                     room.call(RotateKeyOnDemand { key_id: key_id.into() })
                         .await

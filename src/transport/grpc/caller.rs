@@ -6,6 +6,7 @@
 //! | `x-strongroom-region` | the region; `us-east-1` when absent |
 //! | `x-request-id` | the call's id, when it is a UUID; one is made otherwise |
 //! | `x-strongroom-dry-run: true` | only asks if the call would succeed, where AWS has `DryRun` |
+//! | `traceparent` | the caller's place in a trace (W3C Trace Context) |
 //! | `grpc-timeout` | the deadline |
 
 use std::time::Duration;
@@ -15,7 +16,7 @@ use http::{Extensions, HeaderMap};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::service::{Caller, Credential};
+use crate::service::{Caller, Credential, TraceParent};
 use crate::transport::listener::Peer;
 
 /// Reads a caller from headers and the connection's peer.
@@ -32,6 +33,7 @@ pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     if let Some(region) = text("x-strongroom-region") {
         region.clone_into(&mut caller.region);
     }
+    caller.trace = text("traceparent").and_then(TraceParent::parse);
     caller.dry_run = text("x-strongroom-dry-run") == Some("true");
     caller.user_agent = text("user-agent").map(|agent| agent.chars().take(256).collect());
     // A value that is not text is still a credential, and one that proves nothing.

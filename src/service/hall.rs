@@ -1,0 +1,206 @@
+//! The service: a store that is open, who is known, what the time is, what watchers see.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::Error;
+use super::credential::{Credential, authenticate};
+use super::credentials::Credentials;
+use super::metrics::{Metrics, Reading};
+use super::opening::{Opened, temporary_folder};
+use super::operation::Rooms;
+use crate::audit::{self, Head};
+use crate::clock::Clock;
+use crate::store::Durability;
+
+/// How to open a service.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The data directory; a temporary one when there is none.
+    pub data_dir: Option<PathBuf>,
+    /// Whether to leave out the disk's barrier, for a store that does not outlive the process.
+    pub ephemeral: bool,
+    /// The root key's text and where it came from; `root.key` in the data directory otherwise.
+    pub root_key: Option<(String, String)>,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Who is known; without any, every access key is accepted.
+    pub credentials: Option<Credentials>,
+}
+
+/// The one door to everything: see [`Service::call`].
+#[derive(Debug)]
+pub struct Service {
+    opened: RwLock<Arc<Opened>>,
+    folder: PathBuf,
+    /// Where stores are that go with the process, and how many there were.
+    temporary: Option<(TempDir, Mutex<u64>)>,
+    clock: Clock,
+    credentials: RwLock<Option<Arc<Credentials>>>,
+    metrics: Arc<Metrics>,
+    closing: watch::Sender<bool>,
+}
+
+impl Service {
+    /// Opens or creates a store and checks it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::Audit`], when anything is not as it was left.
+    pub fn open(options: Options) -> Result<Arc<Self>, Error> {
+        let durability = if options.ephemeral { Durability::Memory } else { Durability::Disk };
+        let root_key = options.root_key.as_ref().map(|(text, from)| (text.as_str(), from.as_str()));
+        let metrics = Arc::new(Metrics::new());
+        let (folder, temporary) = match options.data_dir {
+            Some(folder) => (folder, None),
+            None => {
+                let made = temporary_folder()?;
+                (made.path().to_owned(), Some((made, Mutex::new(0))))
+            }
+        };
+        let store = if temporary.is_some() { generation(&folder, 0) } else { folder.clone() };
+        let opened = Opened::open(&store, durability, root_key, &metrics)?;
+        Ok(Arc::new(Self {
+            opened: RwLock::new(Arc::new(opened)),
+            folder,
+            temporary,
+            clock: options.clock,
+            credentials: RwLock::new(options.credentials.map(Arc::new)),
+            metrics,
+            closing: watch::Sender::new(false),
+        }))
+    }
+
+    /// Finishes what is queued and, when nobody else holds the store, leaves the fingerprint of a
+    /// clean shutdown.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; nothing acknowledged is lost then, the next start checks everything.
+    pub fn close(self: Arc<Self>) -> Result<(), Error> {
+        let opened = self.opened();
+        drop(self);
+        Ok(opened.close()?)
+    }
+
+    /// Throws everything away, the trail included, and begins anew; for tests that share a server. Waits
+    /// for the disk.
+    ///
+    /// # Errors
+    /// [`Error::NotResettable`] unless nothing outlives the process; as the walk's first stage, for who
+    /// does not prove to be known; [`Error::Store`].
+    pub fn reset(&self, credential: &Credential) -> Result<(), Error> {
+        authenticate(credential, self.credentials().as_deref(), self.clock.now())?;
+        let (_, resets) = self.temporary.as_ref().ok_or(Error::NotResettable)?;
+        let mut resets = resets.lock();
+        let fresh = generation(&self.folder, *resets + 1);
+        let fresh = Opened::open(&fresh, Durability::Memory, None, &self.metrics)?;
+        let before = *resets;
+        *resets += 1;
+        let old = std::mem::replace(&mut *self.opened.write(), Arc::new(fresh));
+        // Calls that have begun end on what they began on; what comes too late for that is not answered.
+        old.close()?;
+        if let Err(error) = std::fs::remove_dir_all(generation(&self.folder, before)) {
+            tracing::warn!(%error, "what was before the reset could not be removed");
+        }
+        Ok(())
+    }
+
+    /// Whether calls can still be recorded, and so answered.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.opened().committer.is_stopped()
+    }
+
+    /// The data directory; a temporary one goes with the service.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The store that calls are about now.
+    pub(super) fn opened(&self) -> Arc<Opened> {
+        Arc::clone(&self.opened.read())
+    }
+
+    /// What operations read.
+    pub(super) fn rooms(&self) -> Arc<Rooms> {
+        Arc::clone(&self.opened.read().rooms)
+    }
+
+    /// Who is known; none where every access key is accepted.
+    pub(super) fn credentials(&self) -> Option<Arc<Credentials>> {
+        self.credentials.read().clone()
+    }
+
+    /// Whether callers have to prove who they are.
+    #[must_use]
+    pub fn knows_callers(&self) -> bool {
+        self.credentials.read().is_some()
+    }
+
+    /// Knows others from now on. Calls that have begun go on.
+    pub fn replace_credentials(&self, credentials: Credentials) {
+        *self.credentials.write() = Some(Arc::new(credentials));
+    }
+
+    /// The newest head of the log.
+    #[must_use]
+    pub fn log_head(&self) -> Arc<Head> {
+        self.rooms().log.head()
+    }
+
+    /// The C2SP verifier string of the log's key.
+    #[must_use]
+    pub fn verifier_key(&self) -> String {
+        self.rooms().log.verifier_key()
+    }
+
+    /// Recomputes the log for the holder of the data directory; not a call, so not recorded.
+    ///
+    /// # Errors
+    /// [`audit::Error::Damaged`], naming the first record that is not what was written.
+    pub fn verify_log(&self, progress: impl FnMut(u64)) -> Result<Head, audit::Error> {
+        self.rooms().log.check_with(progress)
+    }
+
+    /// What watchers see.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The same as OpenMetrics' text, with what is looked at now.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let opened = self.opened();
+        self.metrics.text(Reading {
+            log_entries: opened.rooms.log.head().size,
+            store_bytes: opened.size_on_disk(),
+            healthy: !opened.committer.is_stopped(),
+        })
+    }
+
+    /// Ends what would go on for ever (followers of the trail), so that doors can drain.
+    pub fn begin_shutdown(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Whether shutdown has begun.
+    pub(super) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Where the time comes from.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// Where the store is that was begun after so many resets.
+fn generation(folder: &Path, resets: u64) -> PathBuf {
+    folder.join(format!("data-{resets}"))
+}
