@@ -16,7 +16,7 @@
 //! | `memory.rs`, `directory.rs` | keys, aliases and grants in memory, and how they are found |
 //! | `constraints.rs` | what the API's model forbids about a request |
 //! | `given.rs` | members that are required, given or not |
-//! | `requests/`, `outputs.rs` | one request and one output type an operation |
+//! | `requests/`, `outputs/` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
 //! | `lifecycle.rs`, `rotation.rs`, `import.rs`, `multi_region.rs`, `managed.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
 //! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | operations with keys |
