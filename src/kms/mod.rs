@@ -14,7 +14,7 @@
 //! | `blob.rs`, `import_token.rs` | ciphertext blobs, import tokens |
 //! | `material.rs` | key material in memory, ready to use |
 //! | `memory.rs`, `directory.rs` | keys, aliases and grants in memory, and how they are found |
-//! | `constraints.rs` | what the API's model forbids about a request |
+//! | `rules.rs`, `violations.rs` | what the API's model says of each member, and what violates it |
 //! | `given.rs` | members that are required, given or not |
 //! | `requests/`, `outputs/` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
@@ -29,7 +29,6 @@ mod aliases;
 pub mod blob;
 #[cfg(feature = "server")]
 mod cipher;
-mod constraints;
 pub mod context;
 #[cfg(feature = "server")]
 mod data_keys;
@@ -68,6 +67,7 @@ mod policies;
 mod requests;
 #[cfg(feature = "server")]
 mod rotation;
+mod rules;
 #[cfg(feature = "server")]
 mod shared_secrets;
 #[cfg(feature = "server")]
@@ -76,12 +76,12 @@ pub mod spec;
 pub mod state;
 #[cfg(feature = "server")]
 mod tags;
+mod violations;
 
 #[cfg(feature = "server")]
 pub use aliases::{alias_target, create_alias, delete_alias, list_aliases, update_alias};
 #[cfg(feature = "server")]
 pub use cipher::{decrypt, encrypt, generate_random, ignores_ciphertext, re_encrypt, source_key};
-pub use constraints::Violations;
 #[cfg(feature = "server")]
 pub use data_keys::{
     generate_data_key, generate_data_key_pair, generate_data_key_pair_without_plaintext,
@@ -133,6 +133,7 @@ pub use spec::{KeySpec, KeyUsage};
 pub use state::KeyState;
 #[cfg(feature = "server")]
 pub use tags::{list_resource_tags, tag_resource, untag_resource};
+pub use violations::Violations;
 
 #[cfg(test)]
 #[cfg(feature = "server")]

@@ -19,7 +19,7 @@ pub use keys::*;
 
 use std::collections::BTreeMap;
 
-use super::constraints::Violations;
+use super::violations::Violations;
 
 /// Names and values that are authenticated with a ciphertext.
 pub type EncryptionContext = BTreeMap<String, String>;
