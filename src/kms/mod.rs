@@ -9,7 +9,7 @@
 //! | `context.rs` | the encryption context |
 //! | `spec.rs` | key specs: what a key is and may be used for |
 //! | `state.rs` | key states, and the one table of what each allows |
-//! | `key.rs` | the key record and its versions |
+//! | `key.rs`, `key_version.rs` | the key record; one of its versions |
 //! | `grant.rs`, `alias.rs` | one grant, and what it allows; one alias |
 //! | `blob.rs`, `import_token.rs` | ciphertext blobs, import tokens |
 //! | `material.rs` | key material in memory, ready to use |
@@ -47,6 +47,8 @@ mod import;
 mod import_token;
 #[cfg(feature = "server")]
 mod key;
+#[cfg(feature = "server")]
+mod key_version;
 #[cfg(feature = "server")]
 mod lifecycle;
 #[cfg(feature = "server")]
@@ -102,7 +104,9 @@ pub use import::{
     get_parameters_for_import, import_key_material,
 };
 #[cfg(feature = "server")]
-pub use key::{Key, KeyVersion, MultiRegionPart, Origin, Rotation, RotationType};
+pub use key::{Key, MultiRegionPart};
+#[cfg(feature = "server")]
+pub use key_version::{KeyVersion, Origin, Rotation, RotationType};
 #[cfg(feature = "server")]
 pub use lifecycle::{
     cancel_key_deletion, create_key, delete_key, describe_key, disable_key, enable_key,
