@@ -18,8 +18,9 @@
 //! | `given.rs` | members that are required, given or not |
 //! | `requests/`, `outputs/` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
-//! | `lifecycle.rs`, `rotation.rs`, `import.rs`, `multi_region.rs`, `managed.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
-//! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | operations with keys |
+//! | `lifecycle.rs`, `managed.rs`, `rotation.rs`, `import.rs`, `multi_region.rs` | life of keys |
+//! | `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | what is attached to keys |
+//! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | use of keys |
 //! | `error.rs` | refusals, in AWS's words |
 
 #[cfg(feature = "server")]
