@@ -13,7 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
 use super::import_token::ImportToken;
-use super::key::{Imported, Key, KeyVersion, Origin, key_row, material_row};
+use super::key::{Key, key_row, material_row};
+use super::key_version::{Imported, KeyVersion, Origin};
 use super::material::Material;
 use super::outputs::{ImportKeyMaterialOutput, ParametersForImport};
 use super::requests::{

@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::alias::Alias;
 use super::directory::{Call, Directory, Done, Found};
 use super::id::{KeyId, KeyReference, Reach};
-use super::key::{Key, KeyVersion, MultiRegionPart, Origin, key_row, material_row};
+use super::key::{Key, MultiRegionPart, key_row, material_row};
+use super::key_version::{KeyVersion, Origin};
 use super::outputs::{
     CancelKeyDeletionOutput, KeyListEntry, KeyMetadata, Listed, ScheduleKeyDeletionOutput,
 };

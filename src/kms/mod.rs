@@ -9,17 +9,18 @@
 //! | `context.rs` | the encryption context |
 //! | `spec.rs` | key specs: what a key is and may be used for |
 //! | `state.rs` | key states, and the one table of what each allows |
-//! | `key.rs` | the key record and its versions |
+//! | `key.rs`, `key_version.rs` | the key record; one of its versions |
 //! | `grant.rs`, `alias.rs` | one grant, and what it allows; one alias |
 //! | `blob.rs`, `import_token.rs` | ciphertext blobs, import tokens |
 //! | `material.rs` | key material in memory, ready to use |
 //! | `memory.rs`, `directory.rs` | keys, aliases and grants in memory, and how they are found |
-//! | `constraints.rs` | what the API's model forbids about a request |
+//! | `rules.rs`, `violations.rs` | what the API's model says of each member, and what violates it |
 //! | `given.rs` | members that are required, given or not |
-//! | `requests.rs`, `outputs.rs` | one request and one output type an operation |
+//! | `requests/`, `outputs/` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
-//! | `lifecycle.rs`, `rotation.rs`, `import.rs`, `multi_region.rs`, `managed.rs`, `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | operations on keys |
-//! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | operations with keys |
+//! | `lifecycle.rs`, `managed.rs`, `rotation.rs`, `import.rs`, `multi_region.rs` | life of keys |
+//! | `aliases.rs`, `tags.rs`, `policies.rs`, `grants.rs` | what is attached to keys |
+//! | `data_keys.rs`, `cipher.rs`, `macs.rs`, `signatures.rs`, `shared_secrets.rs` | use of keys |
 //! | `error.rs` | refusals, in AWS's words |
 
 #[cfg(feature = "server")]
@@ -29,7 +30,6 @@ mod aliases;
 pub mod blob;
 #[cfg(feature = "server")]
 mod cipher;
-mod constraints;
 pub mod context;
 #[cfg(feature = "server")]
 mod data_keys;
@@ -48,6 +48,8 @@ mod import;
 mod import_token;
 #[cfg(feature = "server")]
 mod key;
+#[cfg(feature = "server")]
+mod key_version;
 #[cfg(feature = "server")]
 mod lifecycle;
 #[cfg(feature = "server")]
@@ -68,6 +70,7 @@ mod policies;
 mod requests;
 #[cfg(feature = "server")]
 mod rotation;
+mod rules;
 #[cfg(feature = "server")]
 mod shared_secrets;
 #[cfg(feature = "server")]
@@ -76,12 +79,12 @@ pub mod spec;
 pub mod state;
 #[cfg(feature = "server")]
 mod tags;
+mod violations;
 
 #[cfg(feature = "server")]
 pub use aliases::{alias_target, create_alias, delete_alias, list_aliases, update_alias};
 #[cfg(feature = "server")]
 pub use cipher::{decrypt, encrypt, generate_random, ignores_ciphertext, re_encrypt, source_key};
-pub use constraints::Violations;
 #[cfg(feature = "server")]
 pub use data_keys::{
     generate_data_key, generate_data_key_pair, generate_data_key_pair_without_plaintext,
@@ -102,7 +105,9 @@ pub use import::{
     get_parameters_for_import, import_key_material,
 };
 #[cfg(feature = "server")]
-pub use key::{Key, KeyVersion, MultiRegionPart, Origin, Rotation, RotationType};
+pub use key::{Key, MultiRegionPart};
+#[cfg(feature = "server")]
+pub use key_version::{KeyVersion, Origin, Rotation, RotationType};
 #[cfg(feature = "server")]
 pub use lifecycle::{
     cancel_key_deletion, create_key, delete_key, describe_key, disable_key, enable_key,
@@ -133,6 +138,7 @@ pub use spec::{KeySpec, KeyUsage};
 pub use state::KeyState;
 #[cfg(feature = "server")]
 pub use tags::{list_resource_tags, tag_resource, untag_resource};
+pub use violations::Violations;
 
 #[cfg(test)]
 #[cfg(feature = "server")]

@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 
 use super::directory::{Call, Directory, Done, Found};
-use super::key::{Imported, Key, KeyVersion, MultiRegionPart, Origin, key_row, material_row};
+use super::key::{Key, MultiRegionPart, key_row, material_row};
+use super::key_version::{Imported, KeyVersion, Origin};
 use super::outputs::{ReplicateKeyOutput, Tag};
 use super::policies::default_policy;
 use super::requests::{ReplicateKey, UpdatePrimaryRegion};

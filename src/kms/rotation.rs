@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
-use super::key::{Key, KeyVersion, Origin, Rotation, RotationType, material_row};
+use super::key::{Key, material_row};
+use super::key_version::{KeyVersion, Origin, Rotation, RotationType};
 use super::lifecycle::{update_all, with_output};
 use super::outputs::{
     ImportedEntry, KeyRotationStatus, KeyVersionEntry, Listed, RotateKeyOnDemandOutput,

@@ -149,16 +149,17 @@ register! {
     CreateKey => kms::create_key, writes heavy,
         on [account "kms:CreateKey"],
         records [
-            description, key_usage, key_spec, origin, multi_region, tags, policy, bypass_policy_lockout_safety_check
+            description, key_usage, key_spec, origin, multi_region, tags, policy,
+            bypass_policy_lockout_safety_check
         ]
         checks access::new_key_policy;
-    Decrypt => kms::decrypt, reads dry_run,
-        on [source "kms:Decrypt"],
-        records [key_id, encryption_algorithm] context encryption_context;
     CreateManagedKey => kms::create_managed_key, writes,
         on [account "kms:CreateManagedKey"], records [alias_name];
     Decapsulate => kms::decapsulate, reads dry_run,
         on [used "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
+    Decrypt => kms::decrypt, reads dry_run,
+        on [source "kms:Decrypt"],
+        records [key_id, encryption_algorithm] context encryption_context;
     DeleteAlias => kms::delete_alias, writes,
         on [alias "kms:DeleteAlias", alias_name], records [alias_name];
     DeleteExpiredKeyMaterial => kms::delete_expired_key_material, writes,
@@ -177,10 +178,10 @@ register! {
         on [key "kms:DisableKey", key_id], records [key_id];
     DisableKeyRotation => kms::disable_key_rotation, writes,
         on [key "kms:DisableKeyRotation", key_id], records [key_id];
-    EnableKeyRotation => kms::enable_key_rotation, writes,
-        on [key "kms:EnableKeyRotation", key_id], records [key_id, rotation_period_in_days];
     EnableKey => kms::enable_key, writes,
         on [key "kms:EnableKey", key_id], records [key_id];
+    EnableKeyRotation => kms::enable_key_rotation, writes,
+        on [key "kms:EnableKeyRotation", key_id], records [key_id, rotation_period_in_days];
     Encapsulate => kms::encapsulate, reads dry_run,
         on [used "kms:Encapsulate", key_id], records [key_id, encapsulation_algorithm];
     Encrypt => kms::encrypt, reads dry_run,
@@ -205,13 +206,13 @@ register! {
         on [account "kms:GenerateRandom"], records [number_of_bytes];
     GetKeyPolicy => kms::get_key_policy, reads,
         on [key "kms:GetKeyPolicy", key_id], records [key_id, policy_name];
+    GetKeyRotationStatus => kms::get_key_rotation_status, reads,
+        on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
     GetParametersForImport => kms::get_parameters_for_import, reads heavy,
         on [key "kms:GetParametersForImport", key_id],
         records [key_id, wrapping_algorithm, wrapping_key_spec];
     GetPublicKey => kms::get_public_key, reads,
         on [key "kms:GetPublicKey", key_id], records [key_id];
-    GetKeyRotationStatus => kms::get_key_rotation_status, reads,
-        on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
     ImportKeyMaterial => kms::import_key_material, writes heavy,
         on [key "kms:ImportKeyMaterial", key_id],
         records [
@@ -276,11 +277,11 @@ register! {
         on [blob "kms:Decrypt", ciphertext_blob], records [key_id] context encryption_context;
     UpdateAlias => kms::update_alias, writes,
         on [used "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
+    UpdateKeyDescription => kms::update_key_description, writes,
+        on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
     UpdatePrimaryRegion => kms::update_primary_region, writes,
         on [key "kms:UpdatePrimaryRegion", key_id; replica "kms:UpdatePrimaryRegion"],
         records [key_id, primary_region];
-    UpdateKeyDescription => kms::update_key_description, writes,
-        on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
     Verify => kms::verify, reads dry_run,
         on [used "kms:Verify", key_id], records [key_id, message_type, signing_algorithm];
     VerifyMac => kms::verify_mac_of, reads dry_run,
