@@ -13,6 +13,7 @@ use super::credentials::Credentials;
 use super::metrics::{Metrics, Reading};
 use super::opening::{Opened, temporary_folder};
 use super::operation::Rooms;
+use super::slow_lane::SlowLane;
 use crate::audit::{self, Head};
 use crate::clock::Clock;
 use crate::store::Durability;
@@ -42,6 +43,7 @@ pub struct Service {
     clock: Clock,
     credentials: RwLock<Option<Arc<Credentials>>>,
     metrics: Arc<Metrics>,
+    slow_lane: SlowLane,
     closing: watch::Sender<bool>,
 }
 
@@ -70,6 +72,7 @@ impl Service {
             clock: options.clock,
             credentials: RwLock::new(options.credentials.map(Arc::new)),
             metrics,
+            slow_lane: SlowLane::default(),
             closing: watch::Sender::new(false),
         }))
     }
@@ -164,6 +167,11 @@ impl Service {
     /// [`audit::Error::Damaged`], naming the first record that is not what was written.
     pub fn verify_log(&self, progress: impl FnMut(u64)) -> Result<Head, audit::Error> {
         self.rooms().log.check_with(progress)
+    }
+
+    /// Where calls wait that take seconds.
+    pub(super) const fn slow_lane(&self) -> &SlowLane {
+        &self.slow_lane
     }
 
     /// What watchers see.

@@ -28,7 +28,10 @@ pub struct CallerIdentity {
 pub(super) const IDENTITY: &[Registered] = &[Registered {
     name: GetCallerIdentity::NAME,
     action: GetCallerIdentity::ACTION,
+    actions: &[],
+    about: "Who the caller is.",
     read_only: GetCallerIdentity::READ_ONLY,
+    dry_run: false,
 }];
 
 impl Operation for GetCallerIdentity {
@@ -36,7 +39,6 @@ impl Operation for GetCallerIdentity {
     const NAME: &'static str = "GetCallerIdentity";
     const ACTION: &'static str = "sts:GetCallerIdentity";
     const READ_ONLY: bool = true;
-    const HEAVY: bool = false;
 
     fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
         Ok(vec![Target { action: Self::ACTION, resource: Resource::Account, key: None }])

@@ -3,7 +3,7 @@
 //! Source: AWS KMS API Reference, `GetKeyLastUsage`.
 
 use super::Error;
-use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
+use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight};
 use super::operations::{Registered, key};
 use super::permit::Permit;
 use crate::audit::{Event, Order, Query};
@@ -13,7 +13,10 @@ use crate::kms::{self, GetKeyLastUsage, KeyLastUsage, Request, Usage};
 pub(super) const LAST_USAGE: &[Registered] = &[Registered {
     name: GetKeyLastUsage::NAME,
     action: GetKeyLastUsage::ACTION,
+    actions: &[GetKeyLastUsage::ACTION],
+    about: GetKeyLastUsage::ABOUT,
     read_only: GetKeyLastUsage::READ_ONLY,
+    dry_run: false,
 }];
 
 impl Operation for GetKeyLastUsage {
@@ -21,7 +24,10 @@ impl Operation for GetKeyLastUsage {
     const NAME: &'static str = "GetKeyLastUsage";
     const ACTION: &'static str = "kms:GetKeyLastUsage";
     const READ_ONLY: bool = true;
-    const HEAVY: bool = true;
+
+    fn weight(&self) -> Weight {
+        Weight::Heavy
+    }
 
     fn violations(&self) -> kms::Violations {
         Request::violations(self)

@@ -15,6 +15,7 @@
 //! | `operations.rs` | the register: every operation there is |
 //! | `access.rs` | what is checked of policies and grants before keys store them |
 //! | `walk.rs` | the walk itself |
+//! | `slow_lane.rs` | where calls wait that take seconds |
 //! | `sweep.rs` | what is done when its time has come |
 //! | `identity.rs` | who the caller is |
 //! | `last_usage.rs` | when a key was last used |
@@ -39,6 +40,7 @@ mod operations;
 mod pending;
 mod permit;
 mod signature;
+mod slow_lane;
 mod sweep;
 mod trace;
 mod trail;

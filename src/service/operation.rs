@@ -63,6 +63,17 @@ impl<T> Executed<T> {
     }
 }
 
+/// What an operation may take of a core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// Less than a millisecond: it runs where it is called.
+    Light,
+    /// Long enough to need a thread of its own.
+    Heavy,
+    /// Seconds: it waits for its turn, and gives way to others.
+    Slow,
+}
+
 /// One operation: a request as it was presented, and how to run it. Implemented by the register
 /// (`operations.rs`) alone; nothing reaches a room by another way.
 pub trait Operation: Send + Sync + 'static {
@@ -75,10 +86,13 @@ pub trait Operation: Send + Sync + 'static {
     const ACTION: &'static str;
     /// Whether it changes no state (CloudTrail's `readOnly`).
     const READ_ONLY: bool;
-    /// Whether it may take long enough to need a thread of its own.
-    const HEAVY: bool;
     /// Whether a caller may only ask if it would succeed (AWS's `DryRun`); elsewhere that is ignored.
     const DRY_RUN: bool = false;
+
+    /// What it may take.
+    fn weight(&self) -> Weight {
+        Weight::Light
+    }
 
     /// What the model of the API forbids about the request as it is.
     fn violations(&self) -> kms::Violations {

@@ -1,16 +1,16 @@
 //! The register: every operation there is, one entry each. What is not here cannot be reached.
 //!
-//! An entry names the request type, the room function that runs it, whether it only reads, whether it
-//! may take long enough to need a thread of its own (`heavy`), whether a caller may only ask if it would
-//! succeed (`dry_run`), what the caller must be allowed to do to what, and which of the request's fields
-//! go into its record (`records`; a field that is not named there is never written down, so secrets
-//! cannot be).
+//! An entry names the request type, the room function that runs it, whether it only reads, whether a
+//! caller may only ask if it would succeed (`dry_run`), what the caller must be allowed to do to what,
+//! which of the request's fields go into its record (`records`; a field that is not named there is never
+//! written down, so secrets cannot be), what else is checked (`checks`), and what it may take of a core
+//! when that is not little (`weighs`).
 
 use serde_json::Value;
 
 use super::Error;
 use super::access;
-use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
+use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight};
 use super::pending::Writes;
 use super::permit::Permit;
 use crate::audit::Event;
@@ -24,8 +24,14 @@ pub struct Registered {
     pub name: &'static str,
     /// The action that policies name.
     pub action: &'static str,
+    /// Every action that a caller must be allowed.
+    pub actions: &'static [&'static str],
+    /// What it does, in a sentence.
+    pub about: &'static str,
     /// Whether it changes no state.
     pub read_only: bool,
+    /// Whether a caller may only ask if it would succeed.
+    pub dry_run: bool,
 }
 
 macro_rules! register {
@@ -35,7 +41,8 @@ macro_rules! register {
         on [$($target:ident $action:literal $(, $field:ident)?);+],
         records [$($recorded:ident),*]
         $(context $context:ident $(to $destination:ident)?)?
-        $(checks $check:path)?;
+        $(checks $check:path)?
+        $(, weighs $weight:expr)?;
     )+) => {
         $(
             impl Operation for kms::$request {
@@ -43,8 +50,12 @@ macro_rules! register {
                 const NAME: &'static str = stringify!($request);
                 const ACTION: &'static str = first(&[$($action),+]);
                 const READ_ONLY: bool = register!(@mode $mode);
-                const HEAVY: bool = has(&[$(stringify!($flag)),*], "heavy");
                 const DRY_RUN: bool = has(&[$(stringify!($flag)),*], "dry_run");
+
+                $(fn weight(&self) -> Weight {
+                    let weigh: fn(&Self) -> Weight = $weight;
+                    weigh(self)
+                })?
 
                 fn violations(&self) -> kms::Violations {
                     kms::Request::violations(self)
@@ -92,7 +103,10 @@ macro_rules! register {
         const KMS: &[Registered] = &[$(Registered {
             name: stringify!($request),
             action: first(&[$($action),+]),
+            actions: &[$($action),+],
+            about: <kms::$request as kms::Request>::ABOUT,
             read_only: register!(@mode $mode),
+            dry_run: has(&[$(stringify!($flag)),*], "dry_run"),
         }),+];
     };
     (@target destination, $self:ident, $rooms:ident, $at:ident) => {
@@ -146,13 +160,14 @@ register! {
             key_id, grantee_principal, grantee_service_principal, retiring_principal,
             retiring_service_principal, operations, constraints, name
         ];
-    CreateKey => kms::create_key, writes heavy,
+    CreateKey => kms::create_key, writes,
         on [account "kms:CreateKey"],
         records [
             description, key_usage, key_spec, origin, multi_region, tags, policy,
             bypass_policy_lockout_safety_check
         ]
-        checks access::new_key_policy;
+        checks access::new_key_policy,
+        weighs |asked| making(asked.key_spec.as_deref().or(asked.customer_master_key_spec.as_deref()));
     CreateManagedKey => kms::create_managed_key, writes,
         on [account "kms:CreateManagedKey"], records [alias_name];
     Decapsulate => kms::decapsulate, reads dry_run,
@@ -190,13 +205,15 @@ register! {
     GenerateDataKey => kms::generate_data_key, reads dry_run,
         on [used "kms:GenerateDataKey", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
-    GenerateDataKeyPair => kms::generate_data_key_pair, reads heavy dry_run,
+    GenerateDataKeyPair => kms::generate_data_key_pair, reads dry_run,
         on [used "kms:GenerateDataKeyPair", key_id],
-        records [key_id, key_pair_spec] context encryption_context;
+        records [key_id, key_pair_spec] context encryption_context,
+        weighs |asked| making(Some(&asked.key_pair_spec));
     GenerateDataKeyPairWithoutPlaintext =>
-        kms::generate_data_key_pair_without_plaintext, reads heavy dry_run,
+        kms::generate_data_key_pair_without_plaintext, reads dry_run,
         on [used "kms:GenerateDataKeyPairWithoutPlaintext", key_id],
-        records [key_id, key_pair_spec] context encryption_context;
+        records [key_id, key_pair_spec] context encryption_context,
+        weighs |asked| making(Some(&asked.key_pair_spec));
     GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads dry_run,
         on [used "kms:GenerateDataKeyWithoutPlaintext", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
@@ -208,17 +225,19 @@ register! {
         on [key "kms:GetKeyPolicy", key_id], records [key_id, policy_name];
     GetKeyRotationStatus => kms::get_key_rotation_status, reads,
         on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
-    GetParametersForImport => kms::get_parameters_for_import, reads heavy,
+    GetParametersForImport => kms::get_parameters_for_import, reads,
         on [key "kms:GetParametersForImport", key_id],
-        records [key_id, wrapping_algorithm, wrapping_key_spec];
+        records [key_id, wrapping_algorithm, wrapping_key_spec],
+        weighs |_| Weight::Slow;
     GetPublicKey => kms::get_public_key, reads,
         on [key "kms:GetPublicKey", key_id], records [key_id];
-    ImportKeyMaterial => kms::import_key_material, writes heavy,
+    ImportKeyMaterial => kms::import_key_material, writes,
         on [key "kms:ImportKeyMaterial", key_id],
         records [
             key_id, valid_to, expiration_model, import_type, key_material_description,
             key_material_id
-        ];
+        ],
+        weighs |_| Weight::Heavy;
     ListAliases => kms::list_aliases, reads,
         on [account "kms:ListAliases"], records [key_id, limit, marker];
     ListGrants => kms::list_grants, reads,
@@ -267,8 +286,9 @@ register! {
         on [key "kms:RotateKeyOnDemand", key_id], records [key_id];
     ScheduleKeyDeletion => kms::schedule_key_deletion, writes,
         on [key "kms:ScheduleKeyDeletion", key_id], records [key_id, pending_window_in_days];
-    Sign => kms::sign, reads heavy dry_run,
-        on [used "kms:Sign", key_id], records [key_id, message_type, signing_algorithm];
+    Sign => kms::sign, reads dry_run,
+        on [used "kms:Sign", key_id], records [key_id, message_type, signing_algorithm],
+        weighs |asked| signing(&asked.signing_algorithm);
     TagResource => kms::tag_resource, writes,
         on [key "kms:TagResource", key_id], records [key_id, tags];
     UntagResource => kms::untag_resource, writes,
@@ -296,6 +316,17 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::last_usage::LAST_USAGE)
         .chain(super::identity::IDENTITY)
         .chain(super::trail::TRAIL)
+}
+
+/// What making a key of a spec takes: primes are looked for.
+fn making(spec: Option<&str>) -> Weight {
+    let is_rsa = spec.is_some_and(|spec| spec.starts_with("RSA_"));
+    if is_rsa { Weight::Slow } else { Weight::Light }
+}
+
+/// What a signature takes: up to some milliseconds with RSA.
+fn signing(algorithm: &str) -> Weight {
+    if algorithm.starts_with("RSASSA_") { Weight::Heavy } else { Weight::Light }
 }
 
 /// A name as the register has it: for labels, which must not be what a caller wrote.

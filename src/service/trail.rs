@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::Error;
 use super::hall::Service;
 use super::opening::Opened;
-use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
+use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight};
 use super::operations::Registered;
 use super::permit::Permit;
 use crate::audit::{self, Event, Head, Record};
@@ -89,14 +89,15 @@ const BATCH: usize = 256;
 
 /// The trail's part of the register.
 pub(super) const TRAIL: &[Registered] = &[
-    registered::<GetCheckpoint>(),
-    registered::<Query>(),
-    registered::<Tail>(),
-    registered::<VerifyLog>(),
+    registered::<GetCheckpoint>("The newest signed checkpoint."),
+    registered::<Query>("Records that meet every condition given, in pages."),
+    registered::<Tail>("Follows the log from an index."),
+    registered::<VerifyLog>("Recomputes the whole tree from its leaves."),
 ];
 
-const fn registered<O: Operation>() -> Registered {
-    Registered { name: O::NAME, action: O::ACTION, read_only: O::READ_ONLY }
+const fn registered<O: Operation>(about: &'static str) -> Registered {
+    let (name, action) = (O::NAME, O::ACTION);
+    Registered { name, action, actions: &[], about, read_only: O::READ_ONLY, dry_run: false }
 }
 
 /// Every account's root may read the whole trail: it is one log, and verifying needs all of it.
@@ -110,7 +111,10 @@ impl Operation for Query {
     const NAME: &'static str = "Query";
     const ACTION: &'static str = "strongroom:QueryAuditTrail";
     const READ_ONLY: bool = true;
-    const HEAVY: bool = true;
+
+    fn weight(&self) -> Weight {
+        Weight::Heavy
+    }
 
     fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
         trail(Self::ACTION)
@@ -135,7 +139,6 @@ impl Operation for GetCheckpoint {
     const NAME: &'static str = "GetCheckpoint";
     const ACTION: &'static str = "strongroom:GetCheckpoint";
     const READ_ONLY: bool = true;
-    const HEAVY: bool = false;
 
     fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
         trail(Self::ACTION)
@@ -159,7 +162,6 @@ impl Operation for Tail {
     const NAME: &'static str = "Tail";
     const ACTION: &'static str = "strongroom:TailAuditTrail";
     const READ_ONLY: bool = true;
-    const HEAVY: bool = false;
 
     fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
         trail(Self::ACTION)
@@ -187,7 +189,10 @@ impl Operation for VerifyLog {
     const NAME: &'static str = "VerifyLog";
     const ACTION: &'static str = "strongroom:VerifyAuditTrail";
     const READ_ONLY: bool = true;
-    const HEAVY: bool = true;
+
+    fn weight(&self) -> Weight {
+        Weight::Heavy
+    }
 
     fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
         trail(Self::ACTION)

@@ -9,7 +9,7 @@ use super::Error;
 use super::credential::{Caller, authenticate};
 use super::hall::Service;
 use super::opening::Opened;
-use super::operation::{Circumstances, Executed, Operation, Rooms};
+use super::operation::{Circumstances, Executed, Operation, Rooms, Weight};
 use super::operations::registered_name;
 use super::pending::{Pending, Writes};
 use super::permit::authorise;
@@ -51,16 +51,18 @@ impl Service {
         let request = Arc::new(request);
         for _ in 0..ATTEMPTS {
             let opened = self.opened();
-            let attempt = if O::HEAVY {
+            let apart = || {
                 let (service, request) = (Arc::clone(self), Arc::clone(&request));
                 let (who, store) = (caller.clone(), Arc::clone(&opened));
-                let run = move || service.attempt(&store, &who, request.as_ref());
-                match tokio::task::spawn_blocking(run).await {
-                    Ok(attempt) => attempt,
-                    Err(_) => return Reply::lost(caller.request_id, Error::Internal),
-                }
-            } else {
-                self.attempt(&opened, &caller, request.as_ref())
+                move || service.attempt(&store, &who, request.as_ref())
+            };
+            let attempt = match request.weight() {
+                Weight::Light => Some(self.attempt(&opened, &caller, request.as_ref())),
+                Weight::Heavy => tokio::task::spawn_blocking(apart()).await.ok(),
+                Weight::Slow => self.slow_lane().run(apart()).await,
+            };
+            let Some(attempt) = attempt else {
+                return Reply::lost(caller.request_id, Error::Internal);
             };
             if let (event, Err(Error::Kms(kms::Error::ManagedKeyMissing { name, .. }))) = &attempt
                 && self.make_managed_key(&opened, &event.account, &event.region, name).await

@@ -38,21 +38,26 @@ pub trait Request {
     /// The answer.
     type Output: Send + 'static;
 
+    /// What the operation does, in a sentence.
+    const ABOUT: &'static str;
+
     /// What the model of the API forbids about the request as it is.
     fn violations(&self) -> Violations;
 }
 
 macro_rules! requests {
     ($(
-        $(#[$about:meta])*
+        $(#[doc = $about:literal])+
         $request:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty),* $(,)? } => $output:ty;
     )+) => {$(
-        $(#[$about])*
+        $(#[doc = $about])+
         #[derive(Debug, Default)]
         pub struct $request { $($(#[$field_about])* pub $field: $kind),* }
 
         impl Request for $request {
             type Output = $output;
+
+            const ABOUT: &'static str = concat!($($about),+);
 
             fn violations(&self) -> Violations {
                 let mut found = Violations::default();
