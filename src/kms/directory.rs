@@ -133,15 +133,16 @@ impl Directory {
     /// The key of a `KeyId` parameter in any of its four forms.
     ///
     /// # Errors
-    /// As [`KeyReference::parse`], and [`Error::NotFound`].
+    /// As [`KeyReference::parse`], and [`Error::NotFound`]; [`Error::Hidden`] in another account.
     pub fn find(&self, call: &Call<'_>, reference: &str) -> Result<Found, Error> {
         let reference = KeyReference::parse(reference)?;
         let memory = self.memory.read();
         match reference {
             KeyReference::Key(scope, id) => {
                 let scope = reachable(call, scope.as_ref())?;
-                let missing =
-                    || Error::NotFound(format!("Key '{}' does not exist", scope.key_arn(id)));
+                let missing = || {
+                    absent(call, scope, || format!("Key '{}' does not exist", scope.key_arn(id)))
+                };
                 let entry = memory.live(&scope.place(id), call.now).ok_or_else(missing)?;
                 (entry.key.scope == *scope).then(|| Found::by_id(entry)).ok_or_else(missing)
             }
@@ -152,7 +153,9 @@ impl Directory {
                         arn: scope.alias_arn(&name),
                         name: name.to_string(),
                     },
-                    _ => Error::NotFound(format!("Alias {} is not found.", scope.alias_arn(&name))),
+                    _ => absent(call, scope, || {
+                        format!("Alias {} is not found.", scope.alias_arn(&name))
+                    }),
                 };
                 let named = memory.aliases.get(scope).and_then(|aliases| aliases.get(&name));
                 let alias = named.ok_or_else(missing)?;
@@ -410,6 +413,14 @@ impl Directory {
         let memory = self.memory.read();
         let expired = memory.keys.values().filter(|entry| entry.key.is_expired(now));
         expired.map(|entry| (entry.key.scope.clone(), entry.key.id)).collect()
+    }
+}
+
+/// What is said of a name in `scope` that names nothing.
+fn absent(call: &Call<'_>, scope: &Scope, message: impl FnOnce() -> String) -> Error {
+    match scope.account() == call.scope.account() {
+        true => Error::NotFound(message()),
+        false => Error::Hidden,
     }
 }
 

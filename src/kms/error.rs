@@ -16,6 +16,10 @@ pub enum Error {
     /// `ExpiredImportTokenException`
     #[error("The import token has expired.")]
     ExpiredImportToken,
+    /// `AccessDeniedException`: another account's key or alias that does not exist, of which the caller
+    /// learns no more than of one that is closed to it.
+    #[error("there is no such key in the other account")]
+    Hidden,
     /// `IncorrectKeyMaterialException`
     #[error("The key material in the request is not what was expected for this KMS key.")]
     IncorrectKeyMaterial,

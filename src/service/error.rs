@@ -22,6 +22,18 @@ pub enum Error {
         /// Which rule, in AWS's words.
         because: String,
     },
+    /// Nothing allows the principal to do this to another account's resource, or there is none.
+    #[error(
+        "User: {principal} is not authorized to perform: {action} on this resource because the \
+         resource does not exist in this Region, no resource-based policies allow access, or a \
+         resource-based policy explicitly denies access"
+    )]
+    AccessHidden {
+        /// Who.
+        principal: String,
+        /// What.
+        action: String,
+    },
     /// The audit room refused or failed.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -82,7 +94,9 @@ impl Error {
     const fn row(&self) -> (&'static str, u16, Code) {
         use kms::Error as K;
         match self {
-            Self::AccessDenied { .. } => ("AccessDeniedException", 400, Code::PermissionDenied),
+            Self::AccessDenied { .. } | Self::AccessHidden { .. } | Self::Kms(K::Hidden) => {
+                ("AccessDeniedException", 400, Code::PermissionDenied)
+            }
             Self::Audit(error) => match error.is_callers() {
                 true => ("ValidationException", 400, Code::InvalidArgument),
                 false => ("AuditException", 500, Code::Internal),
@@ -161,7 +175,7 @@ impl Error {
             Self::Unauthenticated | Self::UnknownCredential => {
                 ("UnrecognizedClientException", 400, Code::Unauthenticated)
             }
-            Self::UnknownOperation => ("UnknownOperationException", 400, Code::Unimplemented),
+            Self::UnknownOperation => ("UnknownOperationException", 404, Code::Unimplemented),
         }
     }
 
@@ -189,6 +203,7 @@ impl Error {
         matches!(
             self,
             Self::AccessDenied { .. }
+                | Self::AccessHidden { .. }
                 | Self::IncompleteSignature(_)
                 | Self::InvalidSignature(_)
                 | Self::MissingAuthentication
@@ -208,7 +223,7 @@ mod tests {
             (Error::Kms(kms::Error::NotFound(String::new())), "NotFoundException", 400),
             (Error::Kms(kms::Error::Internal), "KMSInternalException", 500),
             (Error::Kms(kms::Error::InvalidCiphertext), "InvalidCiphertextException", 400),
-            (Error::UnknownOperation, "UnknownOperationException", 400),
+            (Error::UnknownOperation, "UnknownOperationException", 404),
         ];
         for (error, code, status) in cases {
             assert_eq!((error.code(), error.http_status()), (code, status));

@@ -38,12 +38,7 @@ pub(super) fn authorise<O: Operation>(
 ) -> Result<Permit, Error> {
     let mut decided_by = String::new();
     for Target { action, resource, key } in targets {
-        let denied = |because: String| Error::AccessDenied {
-            principal: principal.arn.clone(),
-            action: (*action).to_owned(),
-            resource: resource.arn().to_owned(),
-            because,
-        };
+        let denied = |because: String| denied(principal, action, resource, because);
         decided_by = match decide(principal, action, resource) {
             Decision::Allow(statement) => statement,
             Decision::Deny(_) => {
@@ -67,11 +62,25 @@ pub(super) fn authorise<O: Operation>(
 impl Permit {
     /// What a refusal says when the operation itself has a rule about who may.
     pub(super) fn denied(&self, action: &str, resource: &Resource) -> Error {
-        Error::AccessDenied {
-            principal: self.principal.arn.clone(),
+        let because = format!("because no resource-based policy allows the {action} action");
+        denied(&self.principal, action, resource, because)
+    }
+}
+
+/// A refusal: in full of what is the principal's account's own, [`hidden`] otherwise.
+fn denied(principal: &Principal, action: &str, resource: &Resource, because: String) -> Error {
+    match resource {
+        Resource::Key { account, .. } if *account != principal.account => hidden(principal, action),
+        _ => Error::AccessDenied {
+            principal: principal.arn.clone(),
             action: action.to_owned(),
             resource: resource.arn().to_owned(),
-            because: format!("because no resource-based policy allows the {action} action"),
-        }
+            because,
+        },
     }
+}
+
+/// A refusal that does not tell whether another account's resource exists.
+pub(super) fn hidden(principal: &Principal, action: &str) -> Error {
+    Error::AccessHidden { principal: principal.arn.clone(), action: action.to_owned() }
 }

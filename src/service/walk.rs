@@ -12,7 +12,7 @@ use super::opening::Opened;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Weight};
 use super::operations::registered_name;
 use super::pending::{Pending, Writes};
-use super::permit::authorise;
+use super::permit::{authorise, hidden};
 use crate::audit::{Event, Outcome};
 use crate::iam::Principal;
 use crate::kms::{self, Scope};
@@ -203,7 +203,10 @@ impl Service {
         }
         let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
         let at = Circumstances { scope, now: event.time };
-        let targets = request.targets(rooms, &at)?;
+        let targets = request.targets(rooms, &at).map_err(|error| match error {
+            Error::Kms(kms::Error::Hidden) => hidden(&principal, O::ACTION),
+            other => other,
+        })?;
         event.key = targets.iter().find_map(|target| match &target.resource {
             crate::iam::Resource::Key { arn, .. } => Some(arn.clone()),
             crate::iam::Resource::Account => None,

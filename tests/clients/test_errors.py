@@ -211,7 +211,7 @@ def test_an_operation_that_does_not_exist_is_recorded(client):
     assert client.record().operation == "MeltKey"
 
 
-def test_another_accounts_key_is_denied_with_who_what_and_where(server, client, key):
+def test_another_accounts_key_is_denied_as_one_that_is_not_there(server, client, key):
     stranger = Client(server.address, [("authorization", "Bearer 444455556666")])
     with pytest.raises(Refused) as caught:
         stranger.call("Keys.DescribeKey", key_id=ARN + key)
@@ -220,10 +220,16 @@ def test_another_accounts_key_is_denied_with_who_what_and_where(server, client, 
         "AccessDeniedException",
         grpc.StatusCode.PERMISSION_DENIED,
     )
-    for part in ("arn:aws:iam::444455556666:root", "kms:DescribeKey", ARN + key):
+    for part in ("arn:aws:iam::444455556666:root", "kms:DescribeKey"):
         assert part in error.message
     stranger.last = error.metadata
     assert stranger.record().outcome == "refused"
+    # Whether it exists is not told: an absent one is refused in the same words.
+    alias = ARN.replace("key/", "alias/none")
+    for absent in (ARN + MISSING, alias):
+        with pytest.raises(Refused) as caught:
+            stranger.call("Keys.DescribeKey", key_id=absent)
+        assert (caught.value.message, caught.value.code) == (error.message, error.code)
 
 
 def test_credentials_and_regions_that_are_none(server):
