@@ -10,7 +10,8 @@
 //! | `sts.rs` | AWS STS: who am I |
 //! | `grpc/` | `strongroom.v1`, health, reflection |
 
-mod aws_json;
+pub mod aws_json;
+mod body;
 pub mod grpc;
 pub mod listener;
 mod router;

@@ -12,13 +12,14 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::aws_json::Answer;
+use super::body::whole;
 use super::sigv4::caller;
 use crate::service::{CallerIdentity, Error, GetCallerIdentity, Service};
 
 /// Answers a request whose parameters are in its form, or in its query (presigned, or a `GET`).
 pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, FORM_BYTES).await;
+    let body = whole(body, FORM_BYTES).await;
     let caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
     let query = parts.uri.query().unwrap_or_default();
     let action = body.as_ref().map(|body| {

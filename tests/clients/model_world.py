@@ -94,7 +94,8 @@ class World:
     def send(self, operation, request):
         """As no SDK would."""
         body = json.dumps(request, default=wire).encode()
-        headers = {"X-Amz-Target": f"TrentService.{operation}", **SIGNED}
+        kind = {"Content-Type": "application/x-amz-json-1.1"}
+        headers = {"X-Amz-Target": f"TrentService.{operation}", **kind, **SIGNED}
         try:
             answer = urllib.request.urlopen(
                 urllib.request.Request(f"http://{self.server.address}/", body, headers)

@@ -316,6 +316,8 @@ SIGNED = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=111122223333/20261124/eu-west-1/kms/aws4_request,"
     " SignedHeaders=host, Signature=00"
 }
+JSON_1_0 = {**SIGNED, "Content-Type": "application/x-amz-json-1.0"}
+FORM = {**SIGNED, "Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.mark.parametrize(
@@ -329,6 +331,9 @@ SIGNED = {
         (b"[" * 100_000, SIGNED, 400, "SerializationException"),
         (b'{"Limit": "many"}', SIGNED, 400, "SerializationException"),
         (b" " * (2 << 20), SIGNED, 413, "RequestTooLargeException"),
+        (b" " * (10 << 20), SIGNED, 413, "RequestTooLargeException"),
+        (b"{}", JSON_1_0, 404, "UnknownOperationException"),
+        (b"Action=ListKeys", FORM, 404, "UnknownOperationException"),
     ],
 )
 def test_requests_that_no_sdk_sends(server, body, headers, status, code):
@@ -339,6 +344,13 @@ def test_requests_that_no_sdk_sends(server, body, headers, status, code):
     record = log.record()
     assert (record.error_code, record.operation) == (code, "ListKeys")
     assert post(server, b"{}", **SIGNED)[0] == 200
+
+
+def test_of_a_member_that_is_there_twice_the_last_counts(server):
+    status, found, headers = post(server, b'{"Limit": 0, "Limit": 1}', **SIGNED)
+    assert status == 200 and len(found["Keys"]) <= 1
+    assert "no-store" in headers["cache-control"]
+    assert post(server, b'{"Limit": 1, "Limit": 0}', **SIGNED)[1]["__type"] == "ValidationException"
 
 
 def test_both_doors_do_the_same_and_leave_the_same_records(server):

@@ -8,6 +8,7 @@ use strongroom::crypto::SecretKey;
 use strongroom::kms::blob::CiphertextBlob;
 use strongroom::kms::id::KeyReference;
 use strongroom::sse::{ObjectName, open_bytes};
+use strongroom::transport::aws_json::{TRANSLATED, reads};
 
 /// Replays a corpus; returns the names of the files that were accepted.
 fn accepted(target: &str, accepts: impl Fn(&[u8]) -> bool) -> Vec<String> {
@@ -50,6 +51,17 @@ fn notes() {
     let key = include_str!("../vectors/note/verifier").trim();
     let opens = |bytes: &[u8]| Checkpoint::open(bytes, key).is_ok();
     assert_eq!(accepted("note", opens), ["two-signatures", "whole"]);
+}
+
+/// The first byte picks the fuzzer's operation; here each file is tried with every one, then with one.
+/// Members that an operation does not have are not read.
+#[test]
+fn requests() {
+    let any = |bytes: &[u8]| TRANSLATED.iter().any(|operation| reads(operation, &bytes[1..]));
+    let all = ["duplicates", "empty", "nested", "not-base64", "whole", "wrong-types"];
+    assert_eq!(accepted("request", any), all);
+    let one = |bytes: &[u8]| reads("GenerateDataKey", &bytes[1..]);
+    assert_eq!(accepted("request", one), ["duplicates", "nested", "not-base64", "whole"]);
 }
 
 #[test]

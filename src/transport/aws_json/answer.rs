@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
@@ -37,6 +37,9 @@ impl Answer {
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        // As AWS: answers carry plaintext and keys.
+        let private = "no-cache, no-store, must-revalidate, private";
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(private));
         if let Some(code) = code {
             headers.insert("x-amzn-errortype", HeaderValue::from_static(code));
         }

@@ -17,6 +17,7 @@ mod members;
 
 pub(super) use answer::Answer;
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -24,9 +25,10 @@ use axum::response::Response;
 use serde_json::Value;
 
 use self::members::Members;
+use super::body::whole;
 use super::sigv4::caller;
 use crate::kms;
-use crate::service::{Caller, Error, Operation, Service};
+use crate::service::{Caller, Error, Operation, Service, registered};
 
 /// Bytes of a body at the most.
 pub(super) const BODY_BYTES: usize = 1024 * 1024;
@@ -37,12 +39,19 @@ const SERVICE: &str = "kms";
 /// The prefix of `X-Amz-Target`.
 pub(super) const TARGET: &str = "TrentService.";
 
+/// The body's type: that of another protocol names no operation, as on AWS.
+const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+
 /// Answers one request whose `X-Amz-Target` is KMS's.
 pub(super) async fn handle(service: Arc<Service>, operation: String, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // What else can fail here is a connection that ended; its answer reaches nobody.
-    let body = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| Error::RequestTooLarge);
+    let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    let body = whole(body, BODY_BYTES).await;
     let caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
+    if kind != Some(CONTENT_TYPE) {
+        return refuse(&service, caller, &operation, Error::UnknownOperation).await;
+    }
     let call = match body.and_then(|body| Members::parse(&body)) {
         Ok(members) => Call { service: &service, caller, members },
         Err(error) => return refuse(&service, caller, &operation, error).await,
@@ -97,8 +106,20 @@ macro_rules! translations {
         }
 
         /// The operations that this door translates.
-        #[cfg(test)]
-        const TRANSLATED: &[&str] = &[$($($operation),+),+];
+        pub const TRANSLATED: &[&str] = &[$($($operation),+),+];
+
+        /// Whether a body is a request that this operation would be called with: what is read of foreign
+        /// bytes before anything is looked up, for fuzzers.
+        #[must_use]
+        pub fn reads(operation: &str, body: &[u8]) -> bool {
+            let Ok(mut members) = Members::parse(body) else { return false };
+            match operation {
+                $($($operation => $module::$read(&mut members).is_ok_and(|request| {
+                    kms::Request::violations(&request).message().is_none()
+                }),)+)+
+                _ => false,
+            }
+        }
     };
 }
 
@@ -143,8 +164,8 @@ translations! {
         "UpdatePrimaryRegion" => update_primary_region, nothing;
     }
     data_keys {
-        "Decrypt" => decrypt, decrypted;
         "Decapsulate" => decapsulate, decapsulated;
+        "Decrypt" => decrypt, decrypted;
         "DeriveSharedSecret" => derive_shared_secret, derived;
         "Encapsulate" => encapsulate, encapsulated;
         "Encrypt" => encrypt, encrypted;
@@ -174,6 +195,29 @@ const CUSTOM_KEY_STORES: [&str; 6] = [
 const NO_CUSTOM_KEY_STORES: &str =
     "strongroom has no custom key stores: it keeps every key in its own store";
 
+/// The README's table of AWS's operations and what each does here, out of the register.
+#[must_use]
+pub fn operations_table() -> String {
+    let mut rows: Vec<(&str, String, &str, String)> = registered()
+        .filter(|entry| TRANSLATED.contains(&entry.name))
+        .map(|entry| {
+            let dry_run = if entry.dry_run { "yes" } else { "" };
+            let mut actions: Vec<String> =
+                entry.actions.iter().map(|name| format!("`{name}`")).collect();
+            actions.dedup();
+            (entry.name, entry.about.trim().to_owned(), dry_run, actions.join(", "))
+        })
+        .collect();
+    let none = "Refused with `UnsupportedOperationException`: every key is kept here.";
+    rows.extend(CUSTOM_KEY_STORES.map(|name| (name, none.to_owned(), "", String::new())));
+    rows.sort();
+    let mut table = "| operation | here | `DryRun` | needs |\n|---|---|---|---|\n".to_owned();
+    for (name, about, dry_run, actions) in rows {
+        let _ = writeln!(table, "| `{name}` | {about} | {dry_run} | {actions} |");
+    }
+    table
+}
+
 /// Records a request that reached no operation, and answers its error.
 async fn refuse(service: &Arc<Service>, caller: Caller, operation: &str, error: Error) -> Response {
     let name: String = operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
@@ -184,7 +228,6 @@ async fn refuse(service: &Arc<Service>, caller: Caller, operation: &str, error: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::registered;
 
     #[test]
     fn every_operation_of_kms_that_aws_has_is_translated() {
@@ -203,5 +246,13 @@ mod tests {
             assert_ne!(translated, ours.contains(&entry.name), "{}", entry.name);
         }
         assert!(TRANSLATED.iter().all(|name| registered().any(|entry| entry.name == *name)));
+        assert_eq!(TRANSLATED.len() + CUSTOM_KEY_STORES.len(), 56, "as many as AWS has");
+    }
+
+    #[test]
+    fn the_readme_has_the_registers_table() {
+        let readme = include_str!("../../../README.md");
+        let table = operations_table();
+        assert!(readme.contains(&table), "cargo run --example operations prints this:\n{table}");
     }
 }
