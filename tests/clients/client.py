@@ -45,10 +45,10 @@ class Client:
         descriptor = self.pool.FindServiceByName(f"strongroom.v1.{service}")
         return descriptor.FindMethodByName(method)
 
-    def request(self, name, **fields):
+    def request(self, name, /, **fields):
         return message_factory.GetMessageClass(self.method(name).input_type)(**fields)
 
-    def call(self, name, timeout=10, metadata=(), raw=None, **fields):
+    def call(self, name, /, timeout=10, metadata=(), raw=None, **fields):
         method = self.method(name)
         answer = message_factory.GetMessageClass(method.output_type)
         path = f"/{method.containing_service.full_name}/{method.name}"
@@ -69,7 +69,7 @@ class Client:
         self.last = dict(call.initial_metadata()) | dict(call.trailing_metadata())
         return response
 
-    def stream(self, name, timeout=10, **fields):
+    def stream(self, name, /, timeout=10, **fields):
         method = self.method(name)
         answer = message_factory.GetMessageClass(method.output_type)
         path = f"/{method.containing_service.full_name}/{method.name}"
