@@ -6,12 +6,14 @@
 //! | `answer.rs` | replies and errors as gRPC sends them |
 //! | `unreadable.rs` | the record of calls that could not be decoded |
 //! | `keys.rs`, `data_keys.rs`, `access.rs`, `audit.rs` | one translation each way an operation |
+//! | `key_messages.rs` | keys, versions, aliases and tags as messages |
 
 mod access;
 mod answer;
 mod audit;
 mod caller;
 mod data_keys;
+mod key_messages;
 mod keys;
 mod unreadable;
 
