@@ -13,7 +13,13 @@ use crate::crypto::Plaintext;
 
 /// What is wrong with a request.
 #[derive(Debug, Default)]
-pub struct Violations(Vec<String>);
+pub struct Violations {
+    messages: Vec<String>,
+    count: usize,
+}
+
+/// Violations that are told; more are counted. A request may have hundreds of thousands.
+const TOLD: usize = 100;
 
 impl Violations {
     /// Checks one member.
@@ -36,15 +42,23 @@ impl Violations {
 
     fn null(&mut self, name: &str) {
         let constraint = "Member must not be null";
-        self.0.push(format!("Value null at '{name}' failed to satisfy constraint: {constraint}"));
+        self.found(|| format!("Value null at '{name}' failed to satisfy constraint: {constraint}"));
     }
 
     /// The message of a `ValidationException`, when there is something to say.
     #[must_use]
     pub fn message(&self) -> Option<String> {
-        let count = self.0.len();
+        let (count, messages) = (self.count, &self.messages);
         let errors = if count == 1 { "error" } else { "errors" };
-        (count > 0).then(|| format!("{count} validation {errors} detected: {}", self.0.join("; ")))
+        (count > 0)
+            .then(|| format!("{count} validation {errors} detected: {}", messages.join("; ")))
+    }
+
+    fn found(&mut self, message: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.messages.len() < TOLD {
+            self.messages.push(message());
+        }
     }
 
     fn add(&mut self, value: Option<&str>, name: &str, constraint: &str) {
@@ -52,7 +66,9 @@ impl Violations {
             let shown: String = value.chars().take(256).collect();
             format!(" '{shown}'")
         });
-        self.0.push(format!("Value{shown} at '{name}' failed to satisfy constraint: {constraint}"));
+        let told =
+            || format!("Value{shown} at '{name}' failed to satisfy constraint: {constraint}");
+        self.found(told);
     }
 
     fn bounds(
@@ -191,7 +207,7 @@ impl Member for Vec<String> {
         // Of a list's entries AWS names all constraints at once, and not which entry violates one.
         let mut inner = Violations::default();
         self.iter().for_each(|text| inner.text(text, name, *of));
-        if !inner.0.is_empty() {
+        if inner.count > 0 {
             let constraint = format!("Member must satisfy constraint: [{}]", of.constraints());
             found.add(Some(&shown), name, &constraint);
         }
@@ -305,6 +321,6 @@ mod tests {
         let message = request.violations().message().unwrap();
         assert!(message.starts_with("4 validation errors detected: "), "{message}");
         assert!(!message.contains("secret") && message.len() < 2000);
-        assert_eq!(Sign::default().violations().0.len(), 3);
+        assert_eq!(Sign::default().violations().count, 3);
     }
 }
