@@ -3,9 +3,11 @@
 use super::alias::Alias;
 use super::directory::{Call, Directory, Done};
 use super::id::AliasName;
+use super::key::Key;
 use super::outputs::{AliasEntry, Listed};
 use super::page::Page;
 use super::requests::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias};
+use super::spec::KeySpec;
 use super::state::Act;
 use super::{Error, Scope, managed};
 use crate::store::{Change, Revision};
@@ -41,8 +43,8 @@ pub fn create_alias(
 /// `UpdateAlias`
 ///
 /// # Errors
-/// As [`create_alias`], but [`Error::Validation`] for its name; [`Error::NotFound`] when there is no
-/// such alias.
+/// As [`create_alias`], but [`Error::Validation`] for its name and for a key of another kind than the
+/// current one; [`Error::NotFound`] when there is no such alias.
 pub fn update_alias(
     directory: &Directory,
     call: &Call<'_>,
@@ -54,6 +56,15 @@ pub fn update_alias(
     in_scope(call.scope, &key.scope)?;
     key.state.permits(Act::Describe, &key.arn())?;
     let alias = directory.alias(call.scope, &name).ok_or_else(|| not_found(call, &name))?;
+    if let Ok(current) = directory.find(call, &request.alias_name)
+        && !alike(&current.entry.key, key)
+    {
+        return Err(Error::Validation(
+            "The current and the new key of an alias must be of the same type (symmetric, asymmetric \
+             or HMAC) and have the same key usage"
+                .to_owned(),
+        ));
+    }
     if alias.target != key.id
         && directory.aliases(call.scope, Some(key.id), None, ALIASES).len() >= ALIASES
     {
@@ -93,6 +104,9 @@ pub fn list_aliases(
     request: &ListAliases,
 ) -> Result<Done<Listed<AliasEntry>>, Error> {
     let of = request.key_id.as_deref().map(|key| directory.find_key(call, key)).transpose()?;
+    if of.as_ref().is_some_and(|found| found.entry.key.scope.account() != call.scope.account()) {
+        return Err(Error::Hidden);
+    }
     let of = of.map(|found| found.entry.key.id);
     let filter = of.map(|id| id.to_string()).unwrap_or_default();
     let marker = request.marker.as_deref();
@@ -159,6 +173,12 @@ fn existing_name(text: &str) -> Result<AliasName, Error> {
 
 fn not_found(call: &Call<'_>, name: &AliasName) -> Error {
     Error::NotFound(format!("Alias {} is not found.", call.scope.alias_arn(name)))
+}
+
+/// Whether an alias may be moved from one key to the other (API reference, `UpdateAlias`).
+fn alike(one: &Key, two: &Key) -> bool {
+    let asymmetric = |key: &Key| matches!(key.spec, KeySpec::Pair(_));
+    one.usage == two.usage && asymmetric(one) == asymmetric(two)
 }
 
 /// An alias names a key of its own account and region.

@@ -270,10 +270,15 @@ pub(super) fn open(
 ) -> Result<Done<DecryptOutput>, Error> {
     let context = context::encode(context)?;
     let found = directory.find_by_blob(call, bytes)?;
-    if let Some(reference) = insisted
-        && directory.find_used(call, reference)?.entry.key.id != found.entry.key.id
-    {
-        return Err(Error::IncorrectKey);
+    if let Some(reference) = insisted {
+        // What another account has not is one more key that it is not.
+        let named = directory.find_used(call, reference).map_err(|error| match error {
+            Error::Hidden => Error::IncorrectKey,
+            other => other,
+        })?;
+        if named.entry.key.id != found.entry.key.id {
+            return Err(Error::IncorrectKey);
+        }
     }
     let key = &found.entry.key;
     key.state.permits(Act::Use, &key.arn())?;

@@ -316,27 +316,31 @@ impl Directory {
         found.filter(|grant| wanted(grant)).take(limit).cloned().collect()
     }
 
-    /// Up to `limit` grants on keys of a scope that `principal` may retire, by id.
+    /// Up to `limit` grants on the region's keys, of any account, that `principal` may retire, by id; each
+    /// with its key's ARN.
     #[must_use]
     pub fn retirable_grants(
         &self,
-        scope: &Scope,
+        call: &Call<'_>,
         principal: &str,
         after: Option<GrantId>,
         limit: usize,
-    ) -> Vec<Arc<Grant>> {
+    ) -> Vec<(Arc<Grant>, String)> {
         let memory = self.memory.read();
-        let of_scope = |place: &KeyPlace| {
-            memory.keys.get(place).is_some_and(|entry| entry.key.scope == *scope)
-        };
-        let grants = memory.grants.iter().filter(|(place, _)| of_scope(place));
-        let wanted = |grant: &&Arc<Grant>| {
+        let here = memory.grants.iter().filter(|(place, _)| place.region == call.scope.region());
+        let live = here.filter_map(|(place, grants)| {
+            memory.live(place, call.now).map(|entry| (entry.key.arn(), grants))
+        });
+        let wanted = |grant: &Grant| {
             grant.retiring.as_ref().map(Party::name) == Some(principal)
                 && after.is_none_or(|after| grant.id > after)
         };
-        let mut found: Vec<_> =
-            grants.flat_map(|(_, grants)| grants.values()).filter(wanted).cloned().collect();
-        found.sort_by_key(|grant| grant.id);
+        let mut found: Vec<_> = live
+            .flat_map(|(arn, grants)| grants.values().map(move |grant| (grant, arn.clone())))
+            .filter(|(grant, _)| wanted(grant))
+            .map(|(grant, arn)| (Arc::clone(grant), arn))
+            .collect();
+        found.sort_by_key(|(grant, _)| grant.id);
         found.truncate(limit);
         found
     }
@@ -359,11 +363,10 @@ impl Directory {
         principal: &str,
         operation: &str,
         context: Option<&EncryptionContext>,
-    ) -> Option<GrantId> {
+    ) -> Option<Arc<Grant>> {
         let memory = self.memory.read();
-        let grants = memory.grants.get(key)?.values();
-        let mut allowing = grants.filter(|grant| grant.allows(principal, operation, context));
-        allowing.next().map(|grant| grant.id)
+        let mut grants = memory.grants.get(key)?.values();
+        grants.find(|grant| grant.allows(principal, operation, context)).cloned()
     }
 
     /// Up to `limit` keys of a scope by id, from the one after `after`.

@@ -98,9 +98,9 @@ impl fmt::Display for GrantId {
 }
 
 impl Grant {
-    /// Whether the grant lets `principal` do `operation` in `context`. GrantConstraints are on operations
-    /// that have a context; `DescribeKey` and the like have none and are not constrained (API
-    /// reference, `GrantConstraints`).
+    /// Whether the grant lets `principal` do `operation` in `context`. Constraints are on operations that
+    /// have a context; `DescribeKey` and the like have none and are not constrained. The case of a
+    /// pair's name does not matter (API reference, `GrantConstraints`).
     #[must_use]
     pub fn allows(
         &self,
@@ -110,14 +110,26 @@ impl Grant {
     ) -> bool {
         let within = context.is_none_or(|context| {
             let GrantConstraints { equals, subset, source_arn: _ } = &self.constraints;
-            (equals.is_empty() || equals == context)
-                && subset.iter().all(|(name, value)| context.get(name) == Some(value))
+            (equals.is_empty() || (equals.len() == context.len() && contains(context, equals)))
+                && contains(context, subset)
         });
         // What a service does on behalf of a resource, no caller here does.
         self.grantee.name() == principal
             && self.constraints.source_arn.is_none()
             && self.operations.iter().any(|granted| granted == operation)
             && within
+    }
+
+    /// Whether another grant would allow no more: some of the operations, in constraints that are at least
+    /// as strict (API reference, `GrantConstraints`).
+    #[must_use]
+    pub fn covers(&self, operations: &[String], constraints: &GrantConstraints) -> bool {
+        let GrantConstraints { equals, subset, source_arn } = &self.constraints;
+        let narrow = contains(&constraints.subset, subset) || contains(&constraints.equals, subset);
+        operations.iter().all(|operation| self.operations.contains(operation))
+            && (equals.is_empty() || *equals == constraints.equals)
+            && (subset.is_empty() || narrow)
+            && (source_arn.is_none() || *source_arn == constraints.source_arn)
     }
 
     /// What `CreateGrant` gives its caller to hand on: names key and grant, is no secret.
@@ -185,6 +197,16 @@ impl Grant {
     }
 }
 
+/// Whether a context has every pair of another, whatever the case of their names.
+fn contains(context: &EncryptionContext, pairs: &EncryptionContext) -> bool {
+    pairs.iter().all(|(name, value)| {
+        context.get(name) == Some(value)
+            || context
+                .iter()
+                .any(|(other, found)| other.eq_ignore_ascii_case(name) && found == value)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Scope;
@@ -241,9 +263,51 @@ mod tests {
         for (context, fits) in [(&none, false), (&some, true), (&more, false)] {
             assert_eq!(grant.allows(&who, "Decrypt", Some(context)), fits);
         }
+        let shouted = pairs(&[("A", "1")]);
+        assert!(grant.allows(&who, "Decrypt", Some(&shouted)), "names in any case");
+        assert!(!grant.allows(&who, "Decrypt", Some(&pairs(&[("A", "x")]))));
         assert!(grant.allows(&who, "DescribeKey", None));
         let source_arn = Some("arn:aws:s3:eu-west-1:111122223333:x".to_owned());
         grant.constraints = GrantConstraints { source_arn, ..GrantConstraints::default() };
         assert!(!grant.allows(&who, "DescribeKey", None), "no service calls here");
+    }
+
+    #[test]
+    fn a_grant_covers_what_is_no_wider() {
+        let pairs = |pairs: &[(&str, &str)]| -> EncryptionContext {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let (one, two) = (pairs(&[("a", "1")]), pairs(&[("a", "1"), ("b", "2")]));
+        let free = GrantConstraints::default();
+        let equals = |context: &EncryptionContext| GrantConstraints {
+            equals: context.clone(),
+            ..GrantConstraints::default()
+        };
+        let subset = |context: &EncryptionContext| GrantConstraints {
+            subset: context.clone(),
+            ..GrantConstraints::default()
+        };
+        let names =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (some, other) = (names(&["Decrypt"]), names(&["Decrypt", "Encrypt"]));
+        let mut grant = grant();
+        assert!(grant.covers(&some, &free) && grant.covers(&some, &subset(&one)));
+        assert!(!grant.covers(&other, &free));
+        grant.constraints = subset(&one);
+        for (child, covered) in [
+            (&free, false),
+            (&subset(&one), true),
+            (&subset(&two), true),
+            (&equals(&two), true),
+            (&subset(&pairs(&[("b", "2")])), false),
+        ] {
+            assert_eq!(grant.covers(&some, child), covered, "{child:?}");
+        }
+        grant.constraints = equals(&one);
+        for (child, covered) in
+            [(&free, false), (&subset(&one), false), (&equals(&one), true), (&equals(&two), false)]
+        {
+            assert_eq!(grant.covers(&some, child), covered, "{child:?}");
+        }
     }
 }

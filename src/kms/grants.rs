@@ -94,23 +94,33 @@ pub fn list_grants(
 /// `ListRetirableGrants`
 ///
 /// # Errors
-/// [`Error::InvalidMarker`]; [`Error::Validation`] without a principal.
+/// [`Error::InvalidMarker`]; [`Error::InvalidArn`] for a principal that is none; [`Error::Validation`]
+/// without one, with two, and for one of another account.
 pub fn list_retirable_grants(
     directory: &Directory,
     call: &Call<'_>,
     request: &ListRetirableGrants,
 ) -> Result<Done<Listed<GrantEntry>>, Error> {
-    let principal =
-        request.retiring_principal.as_ref().or(request.retiring_service_principal.as_ref());
-    let principal = principal.ok_or_else(|| {
-        Error::Validation("Specify RetiringPrincipal or RetiringServicePrincipal.".to_owned())
-    })?;
-    let what = ["retirable", principal];
+    let principal = match (&request.retiring_principal, &request.retiring_service_principal) {
+        (Some(principal), None) => checked(principal)?,
+        (None, Some(service)) => service.clone(),
+        _ => {
+            return Err(Error::Validation(
+                "Specify either RetiringPrincipal or RetiringServicePrincipal.".to_owned(),
+            ));
+        }
+    };
+    let account = principal.split(':').nth(4);
+    if account.is_some_and(|account| account != call.scope.account()) {
+        return Err(Error::Validation(
+            "RetiringPrincipal has to be a principal of your account.".to_owned(),
+        ));
+    }
+    let what = ["retirable", &principal];
     let page = Page::new(call.scope, &what, request.limit, (50, 1000), request.marker.as_deref())?;
     let after = page.after.as_deref().map(GrantId::parse_marker).transpose()?;
-    let grants = directory.retirable_grants(call.scope, principal, after, page.limit + 1);
-    let entries =
-        grants.iter().map(|grant| entry(grant, call.scope.key_arn(grant.key.id))).collect();
+    let grants = directory.retirable_grants(call, &principal, after, page.limit + 1);
+    let entries = grants.iter().map(|(grant, key_arn)| entry(grant, key_arn.clone())).collect();
     Ok(Done::plain(page.cut(entries, |entry: &GrantEntry| entry.grant_id.clone())))
 }
 
@@ -158,7 +168,10 @@ fn retired(
         }
         (None, Some(key), Some(id)) => {
             let found = directory.find_key(call, key)?;
-            let grant = find(directory, &found.entry.key.place(), id)?;
+            let foreign = found.entry.key.scope.account() != call.scope.account();
+            // Of another account's key nothing is told but to those who may.
+            let grant = find(directory, &found.entry.key.place(), id)
+                .map_err(|error| if foreign { Error::Hidden } else { error })?;
             Ok((found, grant))
         }
         _ => Err(Error::Validation(
@@ -186,6 +199,9 @@ pub fn retirable_by(
     Ok((found, principals))
 }
 
+/// Pairs of a constraint at the most, and characters of a value (API reference, `GrantConstraints`).
+const PAIRS: usize = 8;
+const CONSTRAINT_VALUE: usize = 384;
 /// Grants on one key at the most (AWS KMS Developer Guide, "Resource quotas").
 const GRANTS: usize = 50_000;
 
@@ -263,7 +279,22 @@ fn check_request(found: &Found, request: &CreateGrant) -> Result<GrantConstraint
             "The SourceArn constraint is required with GranteeServicePrincipal.".to_owned(),
         ));
     }
+    let retires =
+        request.retiring_principal.is_some() || request.retiring_service_principal.is_some();
+    if request.grantee_service_principal.is_some() && !retires {
+        return Err(Error::Validation(
+            "Specify RetiringPrincipal or RetiringServicePrincipal with GranteeServicePrincipal."
+                .to_owned(),
+        ));
+    }
     let either: [&EncryptionContext; 2] = [equals, subset];
+    let long = |value: &String| value.chars().count() > CONSTRAINT_VALUE;
+    if either.iter().any(|context| context.len() > PAIRS || context.values().any(long)) {
+        return Err(Error::Validation(format!(
+            "A grant constraint takes up to {PAIRS} encryption context pairs, each value of up to \
+             {CONSTRAINT_VALUE} characters."
+        )));
+    }
     if either.iter().all(|context| !context.is_empty()) {
         return Err(Error::Validation(
             "Specify either EncryptionContextEquals or EncryptionContextSubset.".to_owned(),

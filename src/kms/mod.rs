@@ -95,6 +95,7 @@ pub use directory::{Call, Directory, Done, Found, Touched};
 pub use error::Error;
 pub use given::{Bytes, Text};
 #[cfg(feature = "server")]
+pub use grant::Grant;
 pub use grants::{
     create_grant, list_grants, list_retirable_grants, retirable_by, retire_grant, revoke_grant,
 };

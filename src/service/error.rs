@@ -37,6 +37,9 @@ pub enum Error {
     /// The audit room refused or failed.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// Too many calls of this kind wait already.
+    #[error("too many calls of this kind are waiting; try again")]
+    Busy,
     /// Others kept changing what the call read.
     #[error("others keep changing what this call depends on; try again")]
     Contended,
@@ -101,6 +104,7 @@ impl Error {
                 true => ("ValidationException", 400, Code::InvalidArgument),
                 false => ("AuditException", 500, Code::Internal),
             },
+            Self::Busy => ("ThrottlingException", 400, Code::ResourceExhausted),
             Self::Contended => ("ConflictException", 400, Code::Aborted),
             Self::DeadlineExceeded => ("DependencyTimeoutException", 500, Code::DeadlineExceeded),
             Self::DryRun | Self::Kms(K::DryRun) => {

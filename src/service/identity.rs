@@ -7,7 +7,6 @@ use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
 use super::operations::Registered;
 use super::permit::Permit;
 use crate::audit::Event;
-use crate::iam::Resource;
 
 /// Who the caller is.
 #[derive(Debug, Default)]
@@ -41,7 +40,7 @@ impl Operation for GetCallerIdentity {
     const READ_ONLY: bool = true;
 
     fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
-        Ok(vec![Target { action: Self::ACTION, resource: Resource::Account, key: None }])
+        Ok(vec![Target::account(Self::ACTION)])
     }
 
     fn execute(

@@ -8,6 +8,7 @@ use super::permit::Permit;
 use crate::audit::{Event, Log};
 use crate::iam::Resource;
 use crate::kms::{self, Directory, Scope};
+use crate::store::{Revision, RowId};
 
 /// What the rooms know: the memory that operations read, published by the commit.
 #[derive(Debug)]
@@ -43,6 +44,15 @@ pub struct Target {
     pub(super) resource: Resource,
     /// The key, when it is one.
     pub(super) key: Option<kms::id::KeyPlace>,
+    /// The rows by which it was found, that the commit compares: the decision holds for these.
+    pub(super) reads: Vec<(RowId, Revision)>,
+}
+
+impl Target {
+    /// Something of the caller's own account.
+    pub(super) const fn account(action: &'static str) -> Self {
+        Self { action, resource: Resource::Account, key: None, reads: Vec::new() }
+    }
 }
 
 /// What an execution gave: the output, what is to be written, and what the record says of it.
@@ -86,6 +96,8 @@ pub trait Operation: Send + Sync + 'static {
     const ACTION: &'static str;
     /// Whether it changes no state (CloudTrail's `readOnly`).
     const READ_ONLY: bool;
+    /// Whether another account may be let do it to a key ("Cross-account use" in the API reference).
+    const CROSS_ACCOUNT: bool = false;
     /// Whether a caller may only ask if it would succeed (AWS's `DryRun`); elsewhere that is ignored.
     const DRY_RUN: bool = false;
 

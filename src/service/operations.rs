@@ -1,10 +1,11 @@
 //! The register: every operation there is, one entry each. What is not here cannot be reached.
 //!
-//! An entry names the request type, the room function that runs it, whether it only reads, whether a
-//! caller may only ask if it would succeed (`dry_run`), what the caller must be allowed to do to what,
-//! which of the request's fields go into its record (`records`; a field that is not named there is never
-//! written down, so secrets cannot be), what else is checked (`checks`), and what it may take of a core
-//! when that is not little (`weighs`).
+//! An entry names the request type, the room function that runs it, whether it only reads, whether
+//! another account may be let do it to a key (`cross_account`), whether a caller may only ask if it
+//! would succeed (`dry_run`), what the caller must be allowed to do to what, which of the request's
+//! fields go into its record (`records`; a field that is not named there is never written down, so
+//! secrets cannot be), what else is checked (`checks`), and what it may take of a core when that is
+//! not little (`weighs`).
 
 use serde_json::Value;
 
@@ -16,6 +17,7 @@ use super::permit::Permit;
 use crate::audit::Event;
 use crate::iam::Resource;
 use crate::kms;
+use crate::store::{Revision, RowId};
 
 /// One line of the register, for documentation, tests and tools.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +52,7 @@ macro_rules! register {
                 const NAME: &'static str = stringify!($request);
                 const ACTION: &'static str = first(&[$($action),+]);
                 const READ_ONLY: bool = register!(@mode $mode);
+                const CROSS_ACCOUNT: bool = has(&[$(stringify!($flag)),*], "cross_account");
                 const DRY_RUN: bool = has(&[$(stringify!($flag)),*], "dry_run");
 
                 $(fn weight(&self) -> Weight {
@@ -116,7 +119,7 @@ macro_rules! register {
         }?
     };
     (@target replica, $self:ident, $rooms:ident, $at:ident) => {
-        resource(&kms::replica_in(
+        resource(kms::replica_in(
             &$rooms.keys,
             &$at.call(),
             &$self.key_id,
@@ -154,12 +157,13 @@ register! {
         on [key "kms:CancelKeyDeletion", key_id], records [key_id];
     CreateAlias => kms::create_alias, writes,
         on [used "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
-    CreateGrant => kms::create_grant, writes dry_run,
+    CreateGrant => kms::create_grant, writes cross_account dry_run,
         on [key "kms:CreateGrant", key_id],
         records [
             key_id, grantee_principal, grantee_service_principal, retiring_principal,
             retiring_service_principal, operations, constraints, name
-        ];
+        ]
+        checks access::child_grant;
     CreateKey => kms::create_key, writes,
         on [account "kms:CreateKey"],
         records [
@@ -170,11 +174,12 @@ register! {
         weighs |asked| making(asked.key_spec.as_deref().or(asked.customer_master_key_spec.as_deref()));
     CreateManagedKey => kms::create_managed_key, writes,
         on [account "kms:CreateManagedKey"], records [alias_name];
-    Decapsulate => kms::decapsulate, reads dry_run,
+    Decapsulate => kms::decapsulate, reads cross_account dry_run,
         on [used "kms:Decapsulate", key_id], records [key_id, encapsulation_algorithm];
-    Decrypt => kms::decrypt, reads dry_run,
+    Decrypt => kms::decrypt, reads cross_account dry_run,
         on [source "kms:Decrypt"],
-        records [key_id, encryption_algorithm] context encryption_context;
+        records [key_id, encryption_algorithm] context encryption_context,
+        weighs |asked| opening(asked.encryption_algorithm.as_deref());
     DeleteAlias => kms::delete_alias, writes,
         on [alias "kms:DeleteAlias", alias_name], records [alias_name];
     DeleteExpiredKeyMaterial => kms::delete_expired_key_material, writes,
@@ -183,9 +188,9 @@ register! {
         on [key "kms:DeleteImportedKeyMaterial", key_id], records [key_id, key_material_id];
     DeleteKey => kms::delete_key, writes,
         on [account "kms:DeleteKey"], records [key_id];
-    DeriveSharedSecret => kms::derive_shared_secret, reads dry_run,
+    DeriveSharedSecret => kms::derive_shared_secret, reads cross_account dry_run,
         on [used "kms:DeriveSharedSecret", key_id], records [key_id, key_agreement_algorithm];
-    DescribeKey => kms::describe_key, reads,
+    DescribeKey => kms::describe_key, reads cross_account,
         on [key "kms:DescribeKey", key_id], records [key_id];
     DescribeKeyVersions => kms::describe_key_versions, reads,
         on [key "kms:ListKeyRotations", key_id], records [key_id, limit, marker];
@@ -197,39 +202,40 @@ register! {
         on [key "kms:EnableKey", key_id], records [key_id];
     EnableKeyRotation => kms::enable_key_rotation, writes,
         on [key "kms:EnableKeyRotation", key_id], records [key_id, rotation_period_in_days];
-    Encapsulate => kms::encapsulate, reads dry_run,
+    Encapsulate => kms::encapsulate, reads cross_account dry_run,
         on [used "kms:Encapsulate", key_id], records [key_id, encapsulation_algorithm];
-    Encrypt => kms::encrypt, reads dry_run,
+    Encrypt => kms::encrypt, reads cross_account dry_run,
         on [used "kms:Encrypt", key_id],
-        records [key_id, encryption_algorithm] context encryption_context;
-    GenerateDataKey => kms::generate_data_key, reads dry_run,
+        records [key_id, encryption_algorithm] context encryption_context,
+        weighs |asked| opening(asked.encryption_algorithm.as_deref());
+    GenerateDataKey => kms::generate_data_key, reads cross_account dry_run,
         on [used "kms:GenerateDataKey", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
-    GenerateDataKeyPair => kms::generate_data_key_pair, reads dry_run,
+    GenerateDataKeyPair => kms::generate_data_key_pair, reads cross_account dry_run,
         on [used "kms:GenerateDataKeyPair", key_id],
         records [key_id, key_pair_spec] context encryption_context,
         weighs |asked| making(Some(&asked.key_pair_spec));
     GenerateDataKeyPairWithoutPlaintext =>
-        kms::generate_data_key_pair_without_plaintext, reads dry_run,
+        kms::generate_data_key_pair_without_plaintext, reads cross_account dry_run,
         on [used "kms:GenerateDataKeyPairWithoutPlaintext", key_id],
         records [key_id, key_pair_spec] context encryption_context,
         weighs |asked| making(Some(&asked.key_pair_spec));
-    GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads dry_run,
+    GenerateDataKeyWithoutPlaintext => kms::generate_data_key_without_plaintext, reads cross_account dry_run,
         on [used "kms:GenerateDataKeyWithoutPlaintext", key_id],
         records [key_id, key_spec, number_of_bytes] context encryption_context;
-    GenerateMac => kms::generate_mac, reads dry_run,
+    GenerateMac => kms::generate_mac, reads cross_account dry_run,
         on [used "kms:GenerateMac", key_id], records [key_id, mac_algorithm];
     GenerateRandom => kms::generate_random, reads,
         on [account "kms:GenerateRandom"], records [number_of_bytes];
     GetKeyPolicy => kms::get_key_policy, reads,
         on [key "kms:GetKeyPolicy", key_id], records [key_id, policy_name];
-    GetKeyRotationStatus => kms::get_key_rotation_status, reads,
+    GetKeyRotationStatus => kms::get_key_rotation_status, reads cross_account,
         on [key "kms:GetKeyRotationStatus", key_id], records [key_id];
     GetParametersForImport => kms::get_parameters_for_import, reads,
         on [key "kms:GetParametersForImport", key_id],
         records [key_id, wrapping_algorithm, wrapping_key_spec],
         weighs |_| Weight::Slow;
-    GetPublicKey => kms::get_public_key, reads,
+    GetPublicKey => kms::get_public_key, reads cross_account,
         on [key "kms:GetPublicKey", key_id], records [key_id];
     ImportKeyMaterial => kms::import_key_material, writes,
         on [key "kms:ImportKeyMaterial", key_id],
@@ -240,7 +246,7 @@ register! {
         weighs |_| Weight::Heavy;
     ListAliases => kms::list_aliases, reads,
         on [account "kms:ListAliases"], records [key_id, limit, marker];
-    ListGrants => kms::list_grants, reads,
+    ListGrants => kms::list_grants, reads cross_account,
         on [key "kms:ListGrants", key_id],
         records [
             key_id, grant_id, grantee_principal, grantee_service_principal, limit, marker
@@ -261,22 +267,23 @@ register! {
         on [key "kms:PutKeyPolicy", key_id],
         records [key_id, policy_name, policy, bypass_policy_lockout_safety_check]
         checks access::key_policy;
-    ReEncrypt => kms::re_encrypt, reads dry_run,
+    ReEncrypt => kms::re_encrypt, reads cross_account dry_run,
         on [re_encrypted "kms:ReEncryptFrom"; used "kms:ReEncryptTo", destination_key_id],
         records [source_key_id, destination_key_id, destination_encryption_context]
-        context source_encryption_context to destination_encryption_context;
+        context source_encryption_context to destination_encryption_context,
+        weighs |asked| opening(asked.source_encryption_algorithm.as_deref());
     ReplicateKey => kms::replicate_key, writes,
         on [key "kms:ReplicateKey", key_id; account "kms:CreateKey"],
         records [
             key_id, replica_region, policy, bypass_policy_lockout_safety_check, description, tags
         ]
         checks access::replica_policy;
-    RetireGrant => kms::retire_grant, writes dry_run,
+    RetireGrant => kms::retire_grant, writes cross_account dry_run,
         on [account "kms:RetireGrant"], records [key_id, grant_id]
         checks access::retirement;
-    RevokeGrant => kms::revoke_grant, writes dry_run,
+    RevokeGrant => kms::revoke_grant, writes cross_account dry_run,
         on [key "kms:RevokeGrant", key_id], records [key_id, grant_id];
-    RewrapDataKey => kms::rewrap_data_key, reads,
+    RewrapDataKey => kms::rewrap_data_key, reads cross_account,
         on [blob "kms:ReEncryptFrom", ciphertext_blob; destination "kms:ReEncryptTo"],
         records [source_key_id, destination_key_id, destination_encryption_context]
         context source_encryption_context to destination_encryption_context;
@@ -286,27 +293,28 @@ register! {
         on [key "kms:RotateKeyOnDemand", key_id], records [key_id];
     ScheduleKeyDeletion => kms::schedule_key_deletion, writes,
         on [key "kms:ScheduleKeyDeletion", key_id], records [key_id, pending_window_in_days];
-    Sign => kms::sign, reads dry_run,
+    Sign => kms::sign, reads cross_account dry_run,
         on [used "kms:Sign", key_id], records [key_id, message_type, signing_algorithm],
         weighs |asked| signing(&asked.signing_algorithm);
     TagResource => kms::tag_resource, writes,
         on [key "kms:TagResource", key_id], records [key_id, tags];
     UntagResource => kms::untag_resource, writes,
         on [key "kms:UntagResource", key_id], records [key_id, tag_keys];
-    UnwrapDataKey => kms::unwrap_data_key, reads,
+    UnwrapDataKey => kms::unwrap_data_key, reads cross_account,
         on [blob "kms:Decrypt", ciphertext_blob], records [key_id] context encryption_context;
     UpdateAlias => kms::update_alias, writes,
-        on [used "kms:UpdateAlias", target_key_id], records [alias_name, target_key_id];
+        on [alias "kms:UpdateAlias", alias_name; used "kms:UpdateAlias", target_key_id],
+        records [alias_name, target_key_id];
     UpdateKeyDescription => kms::update_key_description, writes,
         on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
     UpdatePrimaryRegion => kms::update_primary_region, writes,
         on [key "kms:UpdatePrimaryRegion", key_id; replica "kms:UpdatePrimaryRegion"],
         records [key_id, primary_region];
-    Verify => kms::verify, reads dry_run,
+    Verify => kms::verify, reads cross_account dry_run,
         on [used "kms:Verify", key_id], records [key_id, message_type, signing_algorithm];
-    VerifyMac => kms::verify_mac_of, reads dry_run,
+    VerifyMac => kms::verify_mac_of, reads cross_account dry_run,
         on [used "kms:VerifyMac", key_id], records [key_id, mac_algorithm];
-    WrapDataKey => kms::wrap_data_key, reads,
+    WrapDataKey => kms::wrap_data_key, reads cross_account,
         on [used "kms:Encrypt", key_id], records [key_id] context encryption_context;
 }
 
@@ -327,6 +335,12 @@ fn making(spec: Option<&str>) -> Weight {
 /// What a signature takes: up to some milliseconds with RSA.
 fn signing(algorithm: &str) -> Weight {
     if algorithm.starts_with("RSASSA_") { Weight::Heavy } else { Weight::Light }
+}
+
+/// What opening takes: some milliseconds with RSA.
+fn opening(algorithm: Option<&str>) -> Weight {
+    let is_rsa = algorithm.is_some_and(|algorithm| algorithm.starts_with("RSAES_"));
+    if is_rsa { Weight::Heavy } else { Weight::Light }
 }
 
 /// A name as the register has it: for labels, which must not be what a caller wrote.
@@ -382,29 +396,37 @@ fn record(event: &mut Event, name: &str, value: &impl serde::Serialize) {
 }
 
 /// What an action is done to, before the action is named.
-pub(super) struct Named(Resource, Option<kms::id::KeyPlace>);
+pub(super) struct Named {
+    resource: Resource,
+    key: Option<kms::id::KeyPlace>,
+    reads: Vec<(RowId, Revision)>,
+}
 
 impl Named {
     pub(super) fn named(self, action: &'static str) -> Target {
-        Target { action, resource: self.0, key: self.1 }
+        Target { action, resource: self.resource, key: self.key, reads: self.reads }
+    }
+
+    const fn bare(resource: Resource) -> Self {
+        Self { resource, key: None, reads: Vec::new() }
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the register calls every target alike")]
 fn account(_rooms: &Rooms, _at: &Circumstances) -> Result<Named, Error> {
-    Ok(Named(Resource::Account, None))
+    Ok(Named::bare(Resource::Account))
 }
 
 pub(super) fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
-    Ok(resource(&rooms.keys.find(&at.call(), reference)?))
+    Ok(resource(rooms.keys.find(&at.call(), reference)?))
 }
 
 fn used(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
-    Ok(resource(&rooms.keys.find_used(&at.call(), reference)?))
+    Ok(resource(rooms.keys.find_used(&at.call(), reference)?))
 }
 
 fn blob(rooms: &Rooms, at: &Circumstances, bytes: &[u8]) -> Result<Named, Error> {
-    Ok(resource(&rooms.keys.find_by_blob(&at.call(), bytes)?))
+    Ok(resource(rooms.keys.find_by_blob(&at.call(), bytes)?))
 }
 
 fn source(
@@ -414,25 +436,26 @@ fn source(
     blob: Option<&[u8]>,
     insisted: Option<&str>,
 ) -> Result<Named, Error> {
-    Ok(resource(&kms::source_key(&rooms.keys, &at.call(), algorithm, blob, insisted)?))
+    Ok(resource(kms::source_key(&rooms.keys, &at.call(), algorithm, blob, insisted)?))
 }
 
 fn alias(rooms: &Rooms, at: &Circumstances, name: &str) -> Result<Named, Error> {
     let arn = kms::alias_target(&rooms.keys, &at.call(), name)?;
     Ok(match rooms.keys.find(&at.call(), name) {
-        Ok(found) => resource(&found),
+        Ok(found) => resource(found),
         // Its key is past its last day; the alias goes with it.
         Err(_) => {
             let account = at.scope.account().to_owned();
-            Named(Resource::Key { account, arn, policy: None }, None)
+            Named::bare(Resource::Key { account, arn, policy: None })
         }
     })
 }
 
-fn resource(found: &kms::Found) -> Named {
+fn resource(found: kms::Found) -> Named {
     let key = &found.entry.key;
     let (account, arn) = (key.scope.account().to_owned(), key.arn());
-    Named(Resource::Key { account, arn, policy: key.policy.clone() }, Some(key.place()))
+    let resource = Resource::Key { account, arn, policy: key.policy.clone() };
+    Named { resource, key: Some(key.place()), reads: found.reads }
 }
 
 #[cfg(test)]

@@ -55,8 +55,20 @@ impl<T> Pending<T> {
 pub(super) struct Writes {
     /// Each checked against the revision that was read.
     pub(super) changes: Vec<store::Change>,
-    /// Relied on, not written.
+    /// Relied on, too. A row that is in both was read at the revision that both name, or the commit
+    /// refuses.
     pub(super) reads: Vec<(store::RowId, store::Revision)>,
+}
+
+impl Writes {
+    /// Adds what the decision relied on: it has to hold until the commit.
+    pub(super) fn rely_on(&mut self, rows: &[(store::RowId, store::Revision)]) {
+        for read in rows {
+            if !self.reads.contains(read) {
+                self.reads.push(read.clone());
+            }
+        }
+    }
 }
 
 impl From<store::Error> for Error {

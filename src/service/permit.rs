@@ -3,12 +3,15 @@
 use super::Error;
 use super::operation::{Operation, Rooms, Target};
 use crate::iam::{Decision, Principal, Resource, decide};
+use crate::store::{Revision, RowId};
 
 /// Proof that the principal may do the action to every resource that the operation names.
 #[derive(Debug)]
 pub struct Permit {
     principal: Principal,
     decided_by: String,
+    granted: bool,
+    reads: Vec<(RowId, Revision)>,
 }
 
 impl Permit {
@@ -23,22 +26,37 @@ impl Permit {
     pub fn decided_by(&self) -> &str {
         &self.decided_by
     }
+
+    /// Whether it is by a grant that the principal may.
+    pub(super) const fn granted(&self) -> bool {
+        self.granted
+    }
+
+    /// The rows that the decision relied on.
+    pub(super) fn reads(&self) -> &[(RowId, Revision)] {
+        &self.reads
+    }
 }
 
-/// Decides on every target of a call: the key's policy, and where it is silent, grants. The second
-/// stage of the walk.
+/// Decides on every target of a call: whether another account may at all, the key's policy, and where
+/// it is silent, grants. The second stage of the walk.
 ///
 /// # Errors
-/// [`Error::AccessDenied`] at the first target that nothing allows or something forbids.
+/// [`Error::AccessDenied`] at the first target that nothing allows or something forbids;
+/// [`Error::AccessHidden`] when it is another account's.
 pub(super) fn authorise<O: Operation>(
     principal: &Principal,
     rooms: &Rooms,
     request: &O,
     targets: &[Target],
 ) -> Result<Permit, Error> {
-    let mut decided_by = String::new();
-    for Target { action, resource, key } in targets {
+    let (mut decided_by, mut granted, mut reads) = (String::new(), false, Vec::new());
+    for Target { action, resource, key, reads: found } in targets {
+        reads.extend_from_slice(found);
         let denied = |because: String| denied(principal, action, resource, because);
+        if !O::CROSS_ACCOUNT && is_foreign(principal, resource) {
+            return Err(hidden(principal, action));
+        }
         decided_by = match decide(principal, action, resource) {
             Decision::Allow(statement) => statement,
             Decision::Deny(_) => {
@@ -52,11 +70,18 @@ pub(super) fn authorise<O: Operation>(
                     .and_then(|key| rooms.keys.granting(key, &principal.arn, operation, context));
                 let silent =
                     || format!("because no resource-based policy allows the {action} action");
-                format!("grant {}", grant.ok_or_else(|| denied(silent()))?)
+                let grant = grant.ok_or_else(|| denied(silent()))?;
+                granted = true;
+                reads.push((grant.row(), grant.revision));
+                format!("grant {}", grant.id)
             }
         };
     }
-    Ok(Permit { principal: principal.clone(), decided_by })
+    Ok(Permit { principal: principal.clone(), decided_by, granted, reads })
+}
+
+fn is_foreign(principal: &Principal, resource: &Resource) -> bool {
+    matches!(resource, Resource::Key { account, .. } if *account != principal.account)
 }
 
 impl Permit {
@@ -69,14 +94,14 @@ impl Permit {
 
 /// A refusal: in full of what is the principal's account's own, [`hidden`] otherwise.
 fn denied(principal: &Principal, action: &str, resource: &Resource, because: String) -> Error {
-    match resource {
-        Resource::Key { account, .. } if *account != principal.account => hidden(principal, action),
-        _ => Error::AccessDenied {
-            principal: principal.arn.clone(),
-            action: action.to_owned(),
-            resource: resource.arn().to_owned(),
-            because,
-        },
+    if is_foreign(principal, resource) {
+        return hidden(principal, action);
+    }
+    Error::AccessDenied {
+        principal: principal.arn.clone(),
+        action: action.to_owned(),
+        resource: resource.arn().to_owned(),
+        because,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Threads for what takes seconds of a core: making RSA keys. There are few of them and they give way, so
 //! that no other call waits for one.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -8,32 +9,56 @@ use std::thread;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::Error;
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads; made when they are first needed, ended with the service.
 #[derive(Default)]
-pub(super) struct SlowLane(OnceLock<Option<Mutex<Sender<Job>>>>);
+pub(super) struct SlowLane(OnceLock<Option<Lane>>);
+
+struct Lane {
+    jobs: Mutex<Sender<Job>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Jobs that wait at the most: minutes of work.
+const WAITING: usize = 256;
 
 /// Added to the threads' nice value.
+#[cfg(target_os = "linux")]
 const GIVE_WAY: i32 = 15;
 
 impl SlowLane {
-    /// Runs `work` when its turn has come; none when the threads cannot be made or it panicked.
+    /// Runs `work` when its turn has come, unless nobody waits for it any more.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too much waits already; [`Error::Internal`] when the threads cannot be made,
+    /// or `work` panicked.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> Result<T, Error> {
+        let lane = self.0.get_or_init(start).as_ref().ok_or(Error::Internal)?;
+        let waiting = Arc::clone(&lane.waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::Busy);
+        }
         let (done, result) = oneshot::channel();
         let job = Box::new(move || {
-            let _ = done.send(work()); // the caller may have gone
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            if !done.is_closed() {
+                let _ = done.send(work()); // the caller may have gone meanwhile
+            }
         });
-        self.0.get_or_init(start).as_ref()?.lock().send(job).ok()?;
-        result.await.ok()
+        lane.jobs.lock().send(job).map_err(|_| Error::Internal)?;
+        result.await.map_err(|_| Error::Internal)
     }
 }
 
 /// Half of the cores, one at the least.
-fn start() -> Option<Mutex<Sender<Job>>> {
+fn start() -> Option<Lane> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (sender, receiver) = mpsc::channel();
     let receiver = Arc::new(Mutex::new(receiver));
@@ -45,11 +70,12 @@ fn start() -> Option<Mutex<Sender<Job>>> {
             return None;
         }
     }
-    Some(Mutex::new(sender))
+    Some(Lane { jobs: Mutex::new(sender), waiting: Arc::default() })
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
-    // On Linux a thread has a nice value of its own.
+    // On Linux a thread has a nice value of its own; elsewhere it is the process's.
+    #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(GIVE_WAY) {
         tracing::debug!(%error, "slow calls run with the priority of all others");
     }
@@ -76,9 +102,53 @@ mod tests {
     #[tokio::test]
     async fn work_is_done_in_turn_also_after_a_panic() {
         let lane = SlowLane::default();
-        assert_eq!(lane.run(|| -> u8 { panic!("a bug") }).await, None);
+        let lost = lane.run(|| -> u8 { panic!("a bug") }).await;
+        assert!(matches!(lost, Err(Error::Internal)));
         let both = tokio::join!(lane.run(|| 1), lane.run(|| 2));
-        assert_eq!(both, (Some(1), Some(2)));
+        assert!(matches!(both, (Ok(1), Ok(2))));
+    }
+
+    /// Until every job has begun.
+    async fn drained(lane: &SlowLane) {
+        let waiting = || {
+            lane.0.get().and_then(Option::as_ref).map(|lane| lane.waiting.load(Ordering::Relaxed))
+        };
+        while waiting() != Some(0) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_than_so_many_wait_and_none_that_nobody_waits_for_is_done() {
+        let lane = Arc::new(SlowLane::default());
+        let done = Arc::new(AtomicUsize::new(0));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let mut waiting = Vec::new();
+        for _ in 0..(cores / 2).max(1) {
+            let (lane, held) = (Arc::clone(&lane), Arc::clone(&held));
+            waiting.push(tokio::spawn(async move {
+                lane.run(move || held.lock().recv().is_ok()).await.is_ok()
+            }));
+        }
+        drained(&lane).await;
+        for _ in 0..WAITING {
+            let (lane, done) = (Arc::clone(&lane), Arc::clone(&done));
+            let left = tokio::spawn(async move {
+                lane.run(move || done.fetch_add(1, Ordering::Relaxed)).await.is_ok()
+            });
+            tokio::task::yield_now().await;
+            left.abort();
+        }
+        assert!(matches!(lane.run(|| ()).await, Err(Error::Busy)));
+        drop(release);
+        for job in waiting {
+            assert!(job.await.unwrap());
+        }
+        drained(&lane).await;
+        assert!(lane.run(|| ()).await.is_ok());
+        assert_eq!(done.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
@@ -90,6 +160,6 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(5), tokio::task::yield_now()).await.unwrap();
         assert!(!slow.is_finished());
         release.send(()).unwrap();
-        assert_eq!(slow.await.unwrap(), Some(true));
+        assert!(matches!(slow.await.unwrap(), Ok(true)));
     }
 }

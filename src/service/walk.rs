@@ -57,12 +57,18 @@ impl Service {
                 move || service.attempt(&store, &who, request.as_ref())
             };
             let attempt = match request.weight() {
-                Weight::Light => Some(self.attempt(&opened, &caller, request.as_ref())),
-                Weight::Heavy => tokio::task::spawn_blocking(apart()).await.ok(),
+                Weight::Light => Ok(self.attempt(&opened, &caller, request.as_ref())),
+                Weight::Heavy => {
+                    tokio::task::spawn_blocking(apart()).await.map_err(|_| Error::Internal)
+                }
                 Weight::Slow => self.slow_lane().run(apart()).await,
             };
-            let Some(attempt) = attempt else {
-                return Reply::lost(caller.request_id, Error::Internal);
+            let attempt = match attempt {
+                Ok(attempt) => attempt,
+                Err(error) => {
+                    let lost = self.record_refusal(caller, O::NAME, O::ACTION, error).await;
+                    return lost.map(|never| match never {});
+                }
             };
             if let (event, Err(Error::Kms(kms::Error::ManagedKeyMissing { name, .. }))) = &attempt
                 && self.make_managed_key(&opened, &event.account, &event.region, name).await
@@ -203,17 +209,19 @@ impl Service {
         }
         let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
         let at = Circumstances { scope, now: event.time };
-        let targets = request.targets(rooms, &at).map_err(|error| match error {
+        let absent = |error| match error {
             Error::Kms(kms::Error::Hidden) => hidden(&principal, O::ACTION),
             other => other,
-        })?;
+        };
+        let targets = request.targets(rooms, &at).map_err(absent)?;
         event.key = targets.iter().find_map(|target| match &target.resource {
             crate::iam::Resource::Key { arn, .. } => Some(arn.clone()),
             crate::iam::Resource::Account => None,
         });
         let permit = authorise(&principal, rooms, request, &targets)?;
         event.decided_by = Some(permit.decided_by().to_owned());
-        let executed = request.execute(rooms, &at, &permit)?;
+        let mut executed = request.execute(rooms, &at, &permit).map_err(absent)?;
+        executed.writes.rely_on(permit.reads());
         if caller.dry_run && O::DRY_RUN { Err(Error::DryRun) } else { Ok(executed) }
     }
 

@@ -6,6 +6,7 @@ import pytest
 from test_boto3 import aws, refused
 
 OWNER, OTHER = "111122223333", "444455556666"
+CONSTRAINTS = ["EncryptionContextEquals", "EncryptionContextSubset"]
 OTHER_ROOT = f"arn:aws:iam::{OTHER}:root"
 
 
@@ -150,8 +151,12 @@ def test_who_may_retire(owner, other, arn, server):
     other.retire_grant(GrantToken=owner.create_grant(**ask)["GrantToken"])
     ask["RetiringPrincipal"] = "arn:aws:iam::777788889999:root"
     retirable = owner.create_grant(**ask)
-    listed = owner.list_retirable_grants(RetiringPrincipal=ask["RetiringPrincipal"])["Grants"]
-    assert [grant["GrantId"] for grant in listed] == [retirable["GrantId"]]
+    # Those of one's own principals are told, on whosever keys, and no others'.
+    own = {"RetiringPrincipal": ask["RetiringPrincipal"]}
+    listed = stranger.list_retirable_grants(**own)["Grants"]
+    assert [(grant["GrantId"], grant["KeyId"]) for grant in listed] == [(retirable["GrantId"], arn)]
+    refused(owner, "ValidationException", "list_retirable_grants", **own)
+    refused(owner, "InvalidArnException", "list_retirable_grants", RetiringPrincipal="nonsense")
     stranger.retire_grant(GrantToken=retirable["GrantToken"])
     assert owner.list_grants(KeyId=arn)["Grants"] == []
     refused(owner, "InvalidGrantTokenException", "retire_grant", GrantToken="x")
@@ -165,13 +170,97 @@ def test_grants_that_make_no_sense_are_refused(owner, arn):
         {"Operations": ["Fly"]},
         {"Operations": []},
         {"GranteePrincipal": None},
-        {"Constraints": {"EncryptionContextSubset": {"a": "1"}, "EncryptionContextEquals": {"a": "1"}}},
+        {"Constraints": {name: {"a": "1"} for name in CONSTRAINTS}},
+        {"Constraints": {"EncryptionContextSubset": {str(number): "1" for number in range(9)}}},
+        {"Constraints": {"EncryptionContextEquals": {"a": "x" * 385}}},
     ]:
         asked = {name: value for name, value in {**ask, **change}.items() if value is not None}
         refused(owner, "ValidationException", "create_grant", **asked)
     refused(owner, "InvalidArnException", "create_grant", **{**ask, "GranteePrincipal": "bob"})
     owner.disable_key(KeyId=arn)
     refused(owner, "DisabledException", "create_grant", **ask)
+
+
+def test_a_grant_hands_on_no_more_than_it_gives(owner, other, arn):
+    wanted, third = {"team": "red"}, "arn:aws:iam::777788889999:root"
+    blob = owner.encrypt(KeyId=arn, Plaintext=b"x")["CiphertextBlob"]
+    owner.create_grant(
+        KeyId=arn,
+        GranteePrincipal=OTHER_ROOT,
+        Operations=["CreateGrant", "Encrypt", "Decrypt"],
+        Constraints={"EncryptionContextSubset": wanted},
+    )
+    child = {"KeyId": arn, "GranteePrincipal": third, "Operations": ["Decrypt"]}
+    narrow = {"EncryptionContextSubset": {**wanted, "more": "1"}}
+    other.create_grant(Constraints=narrow, **child)
+    for wider in [
+        {},
+        {"Constraints": {"EncryptionContextSubset": {"more": "1"}}},
+        {"Constraints": narrow, "Operations": ["Decrypt", "GenerateDataKey"]},
+        {"Constraints": {}, "GranteePrincipal": OTHER_ROOT},
+    ]:
+        refused(other, "AccessDeniedException", "create_grant", **{**child, **wider})
+    refused(other, "AccessDeniedException", "decrypt", CiphertextBlob=blob)
+    owner.create_grant(**child)  # by the policy: what the key's owner likes
+
+
+def test_what_aws_keeps_within_an_account_stays_there(owner, other, arn):
+    shared = policy(statement(), statement(account=OTHER))
+    owner.put_key_policy(KeyId=arn, Policy=shared)
+    assert other.get_key_rotation_status(KeyId=arn)["KeyRotationEnabled"] is False
+    for name, more in [
+        ("disable_key", {}),
+        ("enable_key_rotation", {}),
+        ("get_key_policy", {}),
+        ("list_key_rotations", {}),
+        ("list_resource_tags", {}),
+        ("put_key_policy", {"Policy": policy(statement(account=OTHER))}),
+        ("schedule_key_deletion", {}),
+        ("tag_resource", {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+        ("update_key_description", {"Description": "d"}),
+    ]:
+        refused(other, "AccessDeniedException", name, KeyId=arn, **more)
+    assert owner.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "Enabled"
+
+
+def test_nobody_finds_out_what_another_account_has(server, owner, arn):
+    other = aws(server, account="555566667777")
+    owner.create_alias(AliasName="alias/payroll", TargetKeyId=arn)
+    absent = arn[:-36] + "00000000-0000-4000-8000-000000000000"
+    payroll = arn.split(":key/")[0] + ":alias/payroll"
+    key = other.create_key()["KeyMetadata"]["KeyId"]
+    blob = other.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    for code, operation, more, name in [
+        ("IncorrectKeyException", "decrypt", {"CiphertextBlob": blob}, "KeyId"),
+        ("IncorrectKeyException", "re_encrypt",
+         {"CiphertextBlob": blob, "DestinationKeyId": key}, "SourceKeyId"),
+        ("AccessDeniedException", "list_aliases", {}, "KeyId"),
+        ("AccessDeniedException", "retire_grant", {"GrantId": "0" * 64}, "KeyId"),
+        ("AccessDeniedException", "encrypt", {"Plaintext": b"x"}, "KeyId"),
+    ]:
+        names = [arn, absent] + ([payroll, payroll + "s"] if name == "SourceKeyId" else [])
+        told = {refused(other, code, operation, **more, **{name: asked}) for asked in names}
+        assert len(told) == 1, told
+    owner.delete_alias(AliasName="alias/payroll")
+
+
+def test_an_alias_moves_when_both_keys_allow_it_and_are_alike(owner, arn):
+    owner.create_alias(AliasName="alias/moved", TargetKeyId=arn)
+    for unlike in [
+        {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"},
+        {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+    ]:
+        target = owner.create_key(**unlike)["KeyMetadata"]["KeyId"]
+        move = {"AliasName": "alias/moved", "TargetKeyId": target}
+        refused(owner, "ValidationException", "update_alias", **move)
+    target = owner.create_key()["KeyMetadata"]["KeyId"]
+    locked = policy(statement(), statement("Deny", action="kms:UpdateAlias"))
+    owner.put_key_policy(KeyId=arn, Policy=locked)
+    move = {"AliasName": "alias/moved", "TargetKeyId": target}
+    refused(owner, "AccessDeniedException", "update_alias", **move)
+    owner.put_key_policy(KeyId=arn, Policy=policy(statement()))
+    owner.update_alias(**move)
+    owner.delete_alias(AliasName="alias/moved")
 
 
 def test_custom_key_stores_are_refused_by_name(owner):

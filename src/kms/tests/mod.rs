@@ -148,11 +148,12 @@ fn a_key_answers_to_id_arn_alias_and_alias_arn() {
         "alias/other",
         "00000000-0000-4000-8000-000000000000",
         "arn:aws:kms:eu-west-1:111122223333:alias/app/main",
-        "arn:aws:kms:us-east-1:444455556666:alias/app/main",
         "not-a-key",
     ] {
         assert!(matches!(room.describe(name), Err(Error::NotFound(_))), "{name}");
     }
+    let foreign = "arn:aws:kms:us-east-1:444455556666:alias/app/main";
+    assert!(matches!(room.describe(foreign), Err(Error::Hidden)));
     assert!(matches!(room.describe("arn:aws:s3:::bucket"), Err(Error::InvalidArn(_))));
     assert!(matches!(room.describe(""), Err(Error::Validation(_))));
     let disable = room.run(disable_key, &DisableKey { key_id: "alias/app/main".to_owned().into() });
