@@ -1,7 +1,7 @@
 //! Key material in memory: ready to use, by version.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::key::{Key, key_row};
 use super::{Error, KeySpec, KeyUsage};
@@ -20,7 +20,34 @@ pub struct KeyEntry {
     pub key: Key,
     /// How often it was written.
     pub revision: Revision,
-    pub(super) materials: BTreeMap<u32, Arc<Material>>,
+    pub(super) materials: BTreeMap<u32, Arc<HeldMaterial>>,
+}
+
+/// A version's material in memory. An RSA key is read when it is first used: that takes milliseconds, and
+/// rows are published while every call waits.
+#[derive(Debug)]
+pub(super) struct HeldMaterial {
+    spec: KeySpec,
+    usage: KeyUsage,
+    unread: Plaintext,
+    read: OnceLock<Option<Material>>,
+}
+
+impl HeldMaterial {
+    /// None when it is not what the key's spec says; of RSA that is found out later.
+    pub(super) fn new(spec: KeySpec, usage: KeyUsage, bytes: &[u8]) -> Option<Self> {
+        if matches!(spec, KeySpec::Pair(PairKind::Rsa(_))) {
+            let unread = Plaintext::from(bytes.to_vec());
+            return Some(Self { spec, usage, unread, read: OnceLock::new() });
+        }
+        let read = OnceLock::from(Some(Material::new(spec, usage, bytes)?));
+        Some(Self { spec, usage, unread: Plaintext::from(Vec::new()), read })
+    }
+
+    fn get(&self) -> Option<&Material> {
+        let read = || Material::new(self.spec, self.usage, self.unread.expose());
+        self.read.get_or_init(read).as_ref()
+    }
 }
 
 /// Key material, as spec and usage have it.
@@ -116,7 +143,7 @@ impl KeyEntry {
     }
 
     fn of_version(&self, version: u32) -> Option<&Material> {
-        self.materials.get(&version).map(AsRef::as_ref)
+        self.materials.get(&version)?.get()
     }
 
     /// The change that writes `key` over this entry.

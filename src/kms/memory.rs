@@ -9,7 +9,7 @@ use super::alias::Alias;
 use super::grant::{Grant, GrantId};
 use super::id::{AliasName, KeyId, KeyPlace};
 use super::key::{Key, parse_material_row};
-use super::material::{KeyEntry, Material};
+use super::material::{HeldMaterial, KeyEntry};
 use super::{KeyState, Scope};
 use crate::crypto::Plaintext;
 use crate::store::{Applied, Revision, Table};
@@ -144,7 +144,7 @@ impl Memory {
             let read = before.and_then(|before| before.materials.get(version)).cloned();
             let read = match read {
                 Some(read) => read,
-                None => Arc::new(Material::new(key.spec, key.usage, bytes.expose())?),
+                None => Arc::new(HeldMaterial::new(key.spec, key.usage, bytes.expose())?),
             };
             materials.insert(*version, read);
         }
