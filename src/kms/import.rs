@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
 use super::import_token::ImportToken;
-use super::key::{Key, key_row, material_row};
+use super::key::{Key, material_row};
 use super::key_version::{Imported, KeyVersion, Origin};
 use super::material::Material;
 use super::outputs::{ImportKeyMaterialOutput, ParametersForImport};
@@ -104,7 +104,8 @@ pub fn import_key_material(
     Ok(Done::of(found, Some(number), output).changing(changes))
 }
 
-/// `DeleteImportedKeyMaterial`: the key is then of no use until the same material comes back.
+/// `DeleteImportedKeyMaterial`: the key is then of no use until the same material comes back. What
+/// a primary key has for the next rotation goes from its replicas, too.
 ///
 /// # Errors
 /// As [`get_parameters_for_import`]; [`Error::NotFound`] for material that the key never had.
@@ -127,7 +128,12 @@ pub fn delete_imported_key_material(
     };
     let key_material_id = named.map(|version| version.material_id.clone()).unwrap_or_default();
     let numbers: Vec<u32> = named.iter().map(|version| version.number).collect();
-    let changes = removed(&found, &numbers)?;
+    let mut changes = removed(&found, &numbers)?;
+    if let (Some(named), false) = (named, key.is_replica())
+        && key.pending.as_ref() == Some(named)
+    {
+        changes.extend(withdrawn(directory, key, named)?);
+    }
     let output = ImportKeyMaterialOutput { key_id, key_material_id };
     Ok(Done::of(found, None, output).changing(changes))
 }
@@ -233,6 +239,22 @@ fn announced(directory: &Directory, key: &Key) -> Result<Vec<Change>, Error> {
         let mut replica = entry.key.clone();
         replica.pending = Some(KeyVersion { imported: Some(awaited), ..pending.clone() });
         changes.push(entry.replace(&replica)?);
+        // What it has of an earlier announcement would lie where the new material belongs.
+        changes
+            .extend(known.filter(|known| known.is_present()).map(|known| gone(&entry.key, known)));
+    }
+    Ok(changes)
+}
+
+/// Takes from the replicas of a key what they were told of by [`announced`].
+fn withdrawn(directory: &Directory, key: &Key, named: &KeyVersion) -> Result<Vec<Change>, Error> {
+    let mut changes = Vec::new();
+    for entry in directory.related(key) {
+        let mut replica = entry.key.clone();
+        let same = |known: &mut KeyVersion| known.material_id == named.material_id;
+        let Some(known) = replica.pending.take_if(same) else { continue };
+        changes.push(entry.replace(&replica)?);
+        changes.extend(known.is_present().then(|| gone(&replica, &known)));
     }
     Ok(changes)
 }
@@ -289,13 +311,12 @@ fn put(
 /// The changes that remove the material of versions.
 fn removed(found: &Found, numbers: &[u32]) -> Result<Vec<Change>, Error> {
     let mut key = found.entry.key.clone();
-    let place = key.place();
     let mut rows = Vec::new();
     for version in key.versions.iter_mut().chain(&mut key.pending) {
         let Some(imported) = version.imported.as_mut() else { continue };
         if numbers.contains(&version.number) && imported.present {
             imported.present = false;
-            rows.push(material_row(&place, version.number));
+            rows.push(gone(&found.entry.key, version));
         }
     }
     // A replica goes on waiting for what its primary key has.
@@ -304,10 +325,14 @@ fn removed(found: &Found, numbers: &[u32]) -> Result<Vec<Change>, Error> {
     if !key.is_whole() && matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
         key.state = KeyState::PendingImport;
     }
-    let value = Some(key.encode()?);
     // The key first: while its material goes, nobody takes it for usable.
-    let mut changes = vec![Change { row: key_row(&place), expected: found.entry.revision, value }];
-    let gone = |row| Change { row, expected: Revision(1), value: None };
-    changes.extend(rows.into_iter().map(gone));
+    let mut changes = vec![found.entry.replace(&key)?];
+    changes.extend(rows);
     Ok(changes)
+}
+
+/// The change that removes the material of a version. Its row is written once, then removed.
+fn gone(key: &Key, version: &KeyVersion) -> Change {
+    let row = material_row(&key.place(), version.number);
+    Change { row, expected: Revision(1), value: None }
 }
