@@ -307,6 +307,28 @@ fn pending_material_that_another_replaces_leaves_no_row() {
     assert_eq!(room.unwrap(&blob).unwrap(), b"a data key");
 }
 
+#[test]
+fn pending_material_past_its_time_is_not_rotated_to() {
+    for (late, early) in [(HOME, AWAY), (AWAY, HOME)] {
+        let mut room = Room::new();
+        let key = room.pending_set();
+        let existing = Some("EXISTING_KEY_MATERIAL");
+        room.now += TimeDelta::days(20);
+        for (region, material) in [(HOME, [1; 32]), (AWAY, [1; 32]), (early, [2; 32])] {
+            room.go(region);
+            import_as(&mut room, &key, material, existing).unwrap();
+        }
+        // That of `late` is over, and not removed yet.
+        room.now += TimeDelta::days(10);
+        room.go(HOME);
+        assert!(matches!(room.rotate(&key), Err(Error::InvalidState { .. })), "{late}");
+        room.go(late);
+        import_as(&mut room, &key, [2; 32], existing).unwrap();
+        room.go(HOME);
+        assert_eq!(room.rotate(&key), Ok(2));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
