@@ -38,7 +38,7 @@ pub fn get_parameters_for_import(
     call: &Call<'_>,
     request: &GetParametersForImport,
 ) -> Result<Done<ParametersForImport>, Error> {
-    let found = importing(directory, call, &request.key_id)?;
+    let found = external(directory, call, &request.key_id, Act::Import)?;
     let wrapping = wrapping(&request.wrapping_algorithm)?;
     let size = match request.wrapping_key_spec.as_str() {
         "RSA_2048" => RsaSize::Bits2048,
@@ -68,7 +68,7 @@ pub fn import_key_material(
     request: &ImportKeyMaterial,
 ) -> Result<Done<ImportKeyMaterialOutput>, Error> {
     let valid_to = expiry(request, call.now)?;
-    let found = importing(directory, call, &request.key_id)?;
+    let found = external(directory, call, &request.key_id, Act::Import)?;
     let mut key = found.entry.key.clone();
     let arn = key.arn();
     let token = ImportToken::open(directory.secret(), &arn, &request.import_token)?;
@@ -105,16 +105,18 @@ pub fn import_key_material(
 }
 
 /// `DeleteImportedKeyMaterial`: the key is then of no use until the same material comes back. What
-/// a primary key has for the next rotation goes from its replicas, too.
+/// a primary key has for the next rotation goes from its replicas, too. A key that is pending deletion
+/// stays so.
 ///
 /// # Errors
-/// As [`get_parameters_for_import`]; [`Error::NotFound`] for material that the key never had.
+/// As [`Directory::find_key`]; [`Error::Unsupported`] for a key that imports nothing;
+/// [`Error::NotFound`] for material that the key never had.
 pub fn delete_imported_key_material(
     directory: &Directory,
     call: &Call<'_>,
     request: &DeleteImportedKeyMaterial,
 ) -> Result<Done<ImportKeyMaterialOutput>, Error> {
-    let found = importing(directory, call, &request.key_id)?;
+    let found = external(directory, call, &request.key_id, Act::RemoveMaterial)?;
     let key_id = found.entry.key.arn();
     let key = &found.entry.key;
     let named = match &request.key_material_id {
@@ -173,8 +175,13 @@ const TOKEN_HOURS: i64 = 24;
 /// Days for which imported material may be kept (API reference, `ImportKeyMaterial`, `ValidTo`).
 const LONGEST_DAYS: i64 = 365;
 
-/// A key that takes material from outside, now.
-fn importing(directory: &Directory, call: &Call<'_>, reference: &str) -> Result<Found, Error> {
+/// A key whose material comes from outside, if its state lets `act` be done to it.
+fn external(
+    directory: &Directory,
+    call: &Call<'_>,
+    reference: &str,
+    act: Act,
+) -> Result<Found, Error> {
     let found = directory.find_key(call, reference)?;
     let key = &found.entry.key;
     if key.origin != Origin::External {
@@ -183,7 +190,7 @@ fn importing(directory: &Directory, call: &Call<'_>, reference: &str) -> Result<
             "{arn} origin is {origin} which is not valid for this operation."
         )));
     }
-    key.state.permits(Act::Import, &key.arn())?;
+    key.state.permits(act, &key.arn())?;
     Ok(found)
 }
 

@@ -21,7 +21,7 @@ use super::requests::{
     DescribeKeyVersions, DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus,
     ListKeyRotations, RotateKey, RotateKeyOnDemand,
 };
-use super::state::Act;
+use super::state::{Act, KeyState};
 use super::{Error, KeySpec, Scope};
 use crate::store::{Change, Revision, Value};
 
@@ -117,10 +117,11 @@ pub fn disable_key_rotation(
     update_all(directory, found, Act::Rotate, |key| key.rotation = None)
 }
 
-/// `GetKeyRotationStatus`
+/// `GetKeyRotationStatus`. While a key is pending deletion rotation is off; it is on again when the
+/// deletion is cancelled (API reference, "Pending deletion").
 ///
 /// # Errors
-/// As [`Directory::find_key`]; [`Error::InvalidState`] for a key pending deletion.
+/// As [`Directory::find_key`]; [`Error::Unsupported`] for another than a symmetric key.
 pub fn get_key_rotation_status(
     directory: &Directory,
     call: &Call<'_>,
@@ -129,12 +130,13 @@ pub fn get_key_rotation_status(
     let found = directory.find_key(call, &request.key_id)?;
     let key = &found.entry.key;
     check_rotates(key)?;
-    key.state.permits(Act::Describe, &key.arn())?;
+    let going = matches!(key.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
+    let rotation = key.rotation.filter(|_| !going);
     let output = KeyRotationStatus {
         key_id: key.arn(),
-        key_rotation_enabled: key.rotation.is_some(),
-        rotation_period_in_days: key.rotation.map(|rotation| rotation.period_in_days),
-        next_rotation_date: key.rotation.map(|rotation| rotation.next),
+        key_rotation_enabled: rotation.is_some(),
+        rotation_period_in_days: rotation.map(|rotation| rotation.period_in_days),
+        next_rotation_date: rotation.map(|rotation| rotation.next),
     };
     Ok(Done::of(found, None, output))
 }
