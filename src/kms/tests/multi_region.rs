@@ -142,6 +142,24 @@ fn only_a_primary_key_is_replicated_and_rotated() {
 }
 
 #[test]
+fn a_key_is_replicated_within_its_partition_only() {
+    let mut room = Room::new();
+    for (home, same, others) in [
+        (HOME, "zz-mars-99", ["cn-north-1", "us-gov-west-1", "us-isob-east-1"]),
+        ("cn-north-1", "cn-northwest-1", [HOME, "us-gov-west-1", "us-iso-east-1"]),
+        ("us-gov-west-1", "us-gov-east-1", [HOME, "cn-north-1", "eu-isoe-west-1"]),
+    ] {
+        room.go(home);
+        let key = room.primary("AWS_KMS");
+        for other in others {
+            let refused = room.replicate(&key, other);
+            assert!(matches!(refused, Err(Error::Unsupported(_))), "{home} {other}");
+        }
+        room.replicate(&key, same).unwrap();
+    }
+}
+
+#[test]
 fn the_primary_key_moves_and_is_the_one_that_is_rotated() {
     let mut room = Room::new();
     let key = room.primary("AWS_KMS");
