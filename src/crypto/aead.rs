@@ -1,7 +1,8 @@
 //! AES-256-GCM (NIST SP 800-38D) for small things: wrapped keys, ciphertext blobs, stored values.
 //!
-//! Nonces are the caller's: either random under a key that is derived for one message, or random
-//! under a key whose number of messages is bounded (docs/design.md, "Nonces").
+//! Nonces are the caller's: zero under a key that is derived with a fresh salt for one message
+//! (docs/design.md, "zero nonces"), or random under a key whose number of messages is bounded
+//! (SECURITY.md, "Randomness and nonces").
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};

@@ -27,8 +27,6 @@ pub enum Purpose {
     RootKeyCheck,
     /// Values at rest in the embedded store, from the root key.
     StoredValue,
-    /// Page tokens, from the root key.
-    PageToken,
     /// The key that seals an object's random key, from a data key or customer key.
     ObjectKeyWrap,
     /// The chunks of one part of an object, from the object key.
@@ -39,7 +37,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, for the test that labels are distinct.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::CiphertextBlob,
         Self::ImportToken,
         Self::KeysSecret,
@@ -47,7 +45,6 @@ impl Purpose {
         Self::LogSeed,
         Self::RootKeyCheck,
         Self::StoredValue,
-        Self::PageToken,
         Self::ObjectKeyWrap,
         Self::ObjectPart,
         Self::ObjectCommitment,
@@ -64,7 +61,6 @@ impl Purpose {
             Self::LogSeed => "strongroom/v1/log-seed",
             Self::RootKeyCheck => "strongroom/v1/root-key-check",
             Self::StoredValue => "strongroom/v1/stored-value",
-            Self::PageToken => "strongroom/v1/page-token",
             Self::ObjectKeyWrap => "strongroom/v1/object-key-wrap",
             Self::ObjectPart => "strongroom/v1/object-part",
             Self::ObjectCommitment => "strongroom/v1/object-commitment",

@@ -10,6 +10,7 @@ use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey};
 #[expect(deprecated, reason = "the expanded form is what aws-lc-rs takes")]
 use ml_kem::ExpandedKeyEncoding;
 use ml_kem::{MlKem512, MlKem768, MlKem1024, Seed};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::pair::MlKem;
 use super::{Error, Plaintext};
@@ -84,20 +85,14 @@ const SEED_LEN: usize = 64;
 
 impl MlKem {
     /// The expanded decapsulation key of a seed.
-    #[expect(deprecated, reason = "the expanded form is what aws-lc-rs takes")]
     fn expand(self, seed: &[u8]) -> Result<Plaintext, Error> {
-        let seed = Seed::try_from(seed).map_err(|_| Error::Length)?;
-        Ok(Plaintext::from(match self {
-            Self::Size512 => {
-                ml_kem::DecapsulationKey::<MlKem512>::from_seed(seed).to_expanded_bytes().to_vec()
-            }
-            Self::Size768 => {
-                ml_kem::DecapsulationKey::<MlKem768>::from_seed(seed).to_expanded_bytes().to_vec()
-            }
-            Self::Size1024 => {
-                ml_kem::DecapsulationKey::<MlKem1024>::from_seed(seed).to_expanded_bytes().to_vec()
-            }
-        }))
+        // `from_seed` takes the array by value: this copy is wiped, its own is the library's business.
+        let seed = Zeroizing::new(Seed::try_from(seed).map_err(|_| Error::Length)?);
+        Ok(match self {
+            Self::Size512 => expanded(&ml_kem::DecapsulationKey::<MlKem512>::from_seed(*seed)),
+            Self::Size768 => expanded(&ml_kem::DecapsulationKey::<MlKem768>::from_seed(*seed)),
+            Self::Size1024 => expanded(&ml_kem::DecapsulationKey::<MlKem1024>::from_seed(*seed)),
+        })
     }
 
     /// OneAsymmetricKey up to the seed: version 0, OID, `[0]` seed in an octet string.
@@ -129,6 +124,15 @@ impl MlKem {
             }
         }
     }
+}
+
+/// The bytes of a key, with the library's array wiped.
+#[expect(deprecated, reason = "the expanded form is what aws-lc-rs takes")]
+fn expanded(key: &impl ExpandedKeyEncoding) -> Plaintext {
+    let mut bytes = key.to_expanded_bytes();
+    let kept = Plaintext::from(bytes.to_vec());
+    bytes.as_mut_slice().zeroize();
+    kept
 }
 
 impl fmt::Debug for KemKey {

@@ -4,6 +4,7 @@
 
 use ml_dsa::signature::Keypair;
 use ml_dsa::{MlDsa44, MlDsa65, MlDsa87, MlDsaParams, Seed, Signature, SigningKey};
+use zeroize::Zeroizing;
 
 use super::Error;
 use super::pair::MlDsa;
@@ -27,7 +28,7 @@ pub(super) fn verify(size: MlDsa, seed: &[u8], mu: &[u8], signature: &[u8]) -> R
 }
 
 fn key<P: MlDsaParams>(seed: &[u8]) -> Result<SigningKey<P>, Error> {
-    let seed = Seed::try_from(seed).map_err(|_| Error::Length)?;
+    let seed = Zeroizing::new(Seed::try_from(seed).map_err(|_| Error::Length)?);
     Ok(SigningKey::from_seed(&seed))
 }
 

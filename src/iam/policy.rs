@@ -196,22 +196,24 @@ fn either(these: Option<OneOrMany<String>>, but: Option<OneOrMany<String>>) -> O
 }
 
 impl PrincipalDocument {
+    /// The names that may mean a caller: AWS's. Services, federated and canonical users are known,
+    /// and nobody here is one of them, so that a `*` among them means nobody.
     fn read(self) -> Result<Vec<String>, &'static str> {
         let named = match self {
             Self::Anyone(text) if text == "*" => return Ok(vec![text]),
             Self::Anyone(_) => return Err("Principal must be * or an object such as {\"AWS\": …}"),
             Self::Named(named) => named,
         };
-        let mut found = Vec::new();
-        for aws in named.aws.map(OneOrMany::into_vec).unwrap_or_default() {
-            if !is_principal(&aws) {
-                return Err("Policy contains a statement with one or more invalid principals.");
-            }
-            found.push(aws);
+        let found = named.aws.map(OneOrMany::into_vec).unwrap_or_default();
+        if !found.iter().all(|name| is_principal(name)) {
+            return Err("Policy contains a statement with one or more invalid principals.");
         }
         let others = [named.service, named.federated, named.canonical_user];
-        found.extend(others.into_iter().flatten().flat_map(OneOrMany::into_vec));
-        if found.is_empty() { Err("Principal names nobody") } else { Ok(found) }
+        let mut others = others.into_iter().flatten().flat_map(OneOrMany::into_vec);
+        if found.is_empty() && others.next().is_none() {
+            return Err("Principal names nobody");
+        }
+        Ok(found)
     }
 }
 
@@ -339,6 +341,29 @@ mod tests {
     }
 
     #[test]
+    fn only_aws_principals_are_callers() {
+        let owner = root("111122223333");
+        for kind in ["Service", "Federated", "CanonicalUser"] {
+            for name in ["*", "111122223333", &owner.arn] {
+                let statement = |member: &str| {
+                    policy(json!({ "Effect": "Allow", member: { kind: name },
+                        "Action": "kms:*", "Resource": "*" }))
+                    .unwrap()
+                };
+                let these = statement("Principal").evaluate(&owner, "kms:Sign", KEY);
+                assert_eq!(these, Verdict::Silent, "{kind} {name}");
+                let but = statement("NotPrincipal").evaluate(&owner, "kms:Sign", KEY);
+                assert!(matches!(but, Verdict::Allow(_)), "{kind} {name}");
+            }
+        }
+        let both = policy(json!({ "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Principal": { "AWS": "444455556666", "Service": ["s3.amazonaws.com", "*"] } }));
+        let both = both.unwrap();
+        assert_eq!(both.evaluate(&owner, "kms:Sign", KEY), Verdict::Silent);
+        assert!(matches!(both.evaluate(&root("444455556666"), "kms:Sign", KEY), Verdict::Allow(_)));
+    }
+
+    #[test]
     fn documents_that_are_none_say_why() {
         let whole =
             json!({ "Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*" });
@@ -348,6 +373,7 @@ mod tests {
             ("Principal", json!("me"), "Principal"),
             ("Principal", json!({ "AWS": "arn:aws:iam::1:root" }), "invalid principals"),
             ("Principal", json!({}), "nobody"),
+            ("Principal", json!({ "Service": [] }), "nobody"),
             ("Action", json!("Decrypt"), "not an action"),
             ("Action", json!([]), "Action"),
             ("NotAction", json!("kms:*"), "Action"),

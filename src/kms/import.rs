@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::directory::{Call, Directory, Done, Found};
 use super::id::KeyId;
 use super::import_token::ImportToken;
-use super::key::{Key, key_row, material_row};
+use super::key::{Key, material_row};
 use super::key_version::{Imported, KeyVersion, Origin};
 use super::material::Material;
 use super::outputs::{ImportKeyMaterialOutput, ParametersForImport};
@@ -38,7 +38,7 @@ pub fn get_parameters_for_import(
     call: &Call<'_>,
     request: &GetParametersForImport,
 ) -> Result<Done<ParametersForImport>, Error> {
-    let found = importing(directory, call, &request.key_id)?;
+    let found = external(directory, call, &request.key_id, Act::Import)?;
     let wrapping = wrapping(&request.wrapping_algorithm)?;
     let size = match request.wrapping_key_spec.as_str() {
         "RSA_2048" => RsaSize::Bits2048,
@@ -68,7 +68,7 @@ pub fn import_key_material(
     request: &ImportKeyMaterial,
 ) -> Result<Done<ImportKeyMaterialOutput>, Error> {
     let valid_to = expiry(request, call.now)?;
-    let found = importing(directory, call, &request.key_id)?;
+    let found = external(directory, call, &request.key_id, Act::Import)?;
     let mut key = found.entry.key.clone();
     let arn = key.arn();
     let token = ImportToken::open(directory.secret(), &arn, &request.import_token)?;
@@ -104,16 +104,19 @@ pub fn import_key_material(
     Ok(Done::of(found, Some(number), output).changing(changes))
 }
 
-/// `DeleteImportedKeyMaterial`: the key is then of no use until the same material comes back.
+/// `DeleteImportedKeyMaterial`: the key is then of no use until the same material comes back. What
+/// a primary key has for the next rotation goes from its replicas, too. A key that is pending deletion
+/// stays so.
 ///
 /// # Errors
-/// As [`get_parameters_for_import`]; [`Error::NotFound`] for material that the key never had.
+/// As [`Directory::find_key`]; [`Error::Unsupported`] for a key that imports nothing;
+/// [`Error::NotFound`] for material that the key never had.
 pub fn delete_imported_key_material(
     directory: &Directory,
     call: &Call<'_>,
     request: &DeleteImportedKeyMaterial,
 ) -> Result<Done<ImportKeyMaterialOutput>, Error> {
-    let found = importing(directory, call, &request.key_id)?;
+    let found = external(directory, call, &request.key_id, Act::RemoveMaterial)?;
     let key_id = found.entry.key.arn();
     let key = &found.entry.key;
     let named = match &request.key_material_id {
@@ -127,7 +130,12 @@ pub fn delete_imported_key_material(
     };
     let key_material_id = named.map(|version| version.material_id.clone()).unwrap_or_default();
     let numbers: Vec<u32> = named.iter().map(|version| version.number).collect();
-    let changes = removed(&found, &numbers)?;
+    let mut changes = removed(&found, &numbers)?;
+    if let (Some(named), false) = (named, key.is_replica())
+        && key.pending.as_ref() == Some(named)
+    {
+        changes.extend(withdrawn(directory, key, named)?);
+    }
     let output = ImportKeyMaterialOutput { key_id, key_material_id };
     Ok(Done::of(found, None, output).changing(changes))
 }
@@ -167,8 +175,13 @@ const TOKEN_HOURS: i64 = 24;
 /// Days for which imported material may be kept (API reference, `ImportKeyMaterial`, `ValidTo`).
 const LONGEST_DAYS: i64 = 365;
 
-/// A key that takes material from outside, now.
-fn importing(directory: &Directory, call: &Call<'_>, reference: &str) -> Result<Found, Error> {
+/// A key whose material comes from outside, if its state lets `act` be done to it.
+fn external(
+    directory: &Directory,
+    call: &Call<'_>,
+    reference: &str,
+    act: Act,
+) -> Result<Found, Error> {
     let found = directory.find_key(call, reference)?;
     let key = &found.entry.key;
     if key.origin != Origin::External {
@@ -177,7 +190,7 @@ fn importing(directory: &Directory, call: &Call<'_>, reference: &str) -> Result<
             "{arn} origin is {origin} which is not valid for this operation."
         )));
     }
-    key.state.permits(Act::Import, &key.arn())?;
+    key.state.permits(act, &key.arn())?;
     Ok(found)
 }
 
@@ -233,6 +246,22 @@ fn announced(directory: &Directory, key: &Key) -> Result<Vec<Change>, Error> {
         let mut replica = entry.key.clone();
         replica.pending = Some(KeyVersion { imported: Some(awaited), ..pending.clone() });
         changes.push(entry.replace(&replica)?);
+        // What it has of an earlier announcement would lie where the new material belongs.
+        changes
+            .extend(known.filter(|known| known.is_present()).map(|known| gone(&entry.key, known)));
+    }
+    Ok(changes)
+}
+
+/// Takes from the replicas of a key what they were told of by [`announced`].
+fn withdrawn(directory: &Directory, key: &Key, named: &KeyVersion) -> Result<Vec<Change>, Error> {
+    let mut changes = Vec::new();
+    for entry in directory.related(key) {
+        let mut replica = entry.key.clone();
+        let same = |known: &mut KeyVersion| known.material_id == named.material_id;
+        let Some(known) = replica.pending.take_if(same) else { continue };
+        changes.push(entry.replace(&replica)?);
+        changes.extend(known.is_present().then(|| gone(&replica, &known)));
     }
     Ok(changes)
 }
@@ -289,13 +318,12 @@ fn put(
 /// The changes that remove the material of versions.
 fn removed(found: &Found, numbers: &[u32]) -> Result<Vec<Change>, Error> {
     let mut key = found.entry.key.clone();
-    let place = key.place();
     let mut rows = Vec::new();
     for version in key.versions.iter_mut().chain(&mut key.pending) {
         let Some(imported) = version.imported.as_mut() else { continue };
         if numbers.contains(&version.number) && imported.present {
             imported.present = false;
-            rows.push(material_row(&place, version.number));
+            rows.push(gone(&found.entry.key, version));
         }
     }
     // A replica goes on waiting for what its primary key has.
@@ -304,10 +332,14 @@ fn removed(found: &Found, numbers: &[u32]) -> Result<Vec<Change>, Error> {
     if !key.is_whole() && matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
         key.state = KeyState::PendingImport;
     }
-    let value = Some(key.encode()?);
     // The key first: while its material goes, nobody takes it for usable.
-    let mut changes = vec![Change { row: key_row(&place), expected: found.entry.revision, value }];
-    let gone = |row| Change { row, expected: Revision(1), value: None };
-    changes.extend(rows.into_iter().map(gone));
+    let mut changes = vec![found.entry.replace(&key)?];
+    changes.extend(rows);
     Ok(changes)
+}
+
+/// The change that removes the material of a version. Its row is written once, then removed.
+fn gone(key: &Key, version: &KeyVersion) -> Change {
+    let row = material_row(&key.place(), version.number);
+    Change { row, expected: Revision(1), value: None }
 }

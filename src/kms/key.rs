@@ -19,7 +19,7 @@ use crate::store::{RowId, Table, Value};
 pub struct Key {
     /// Account and region.
     pub scope: Scope,
-    /// A UUID.
+    /// A UUID; of a multi-Region key `mrk-` and 32 hex digits.
     pub id: KeyId,
     /// What it is.
     pub spec: KeySpec,
@@ -156,10 +156,10 @@ impl Key {
         self.deletion_date.is_some_and(|date| date <= now)
     }
 
-    /// Whether imported material is here that the next rotation makes current.
+    /// Imported material that is here, not past its time, and made current by the next rotation.
     #[must_use]
-    pub fn has_pending(&self) -> bool {
-        self.pending.as_ref().is_some_and(KeyVersion::is_present)
+    pub fn usable_pending(&self, now: DateTime<Utc>) -> Option<&KeyVersion> {
+        self.pending.as_ref().filter(|version| version.is_present() && !version.is_lapsed(now))
     }
 
     /// Whether the material of every version is here.

@@ -22,9 +22,9 @@ use crate::store::{Change, Revision};
 /// `ReplicateKey`
 ///
 /// # Errors
-/// As [`Directory::find_key`]; [`Error::Unsupported`] for a key that is no primary key,
-/// [`Error::AlreadyExists`], [`Error::Validation`] for the key's own region, [`Error::Disabled`],
-/// [`Error::InvalidState`], [`Error::Tag`].
+/// As [`Directory::find_key`]; [`Error::Unsupported`] for a key that is no primary key, and for a
+/// region of another partition; [`Error::KeyExists`], [`Error::Validation`] for the key's own region,
+/// [`Error::Disabled`], [`Error::InvalidState`], [`Error::Tag`].
 pub fn replicate_key(
     directory: &Directory,
     call: &Call<'_>,
@@ -38,6 +38,13 @@ pub fn replicate_key(
         return Err(Error::Validation(format!(
             "ReplicaRegion must not be {}, the region of the primary key.",
             scope.region()
+        )));
+    }
+    if partition(scope.region()) != partition(key.scope.region()) {
+        return Err(Error::Unsupported(format!(
+            "ReplicaRegion {} is not in the partition of {}, the region of the primary key.",
+            scope.region(),
+            key.scope.region()
         )));
     }
     if directory.sibling(key.id, scope.region()).is_some() {
@@ -122,6 +129,24 @@ pub fn replica_in(
         Error::NotFound(format!("{id} has no replica key in region {region}"))
     })
 }
+
+/// The partition of a region, by its name's beginning, as `regionRegex` in botocore's
+/// `partitions.json` has it. Whether there is such a region is not asked, as new ones appear.
+fn partition(region: &str) -> &'static str {
+    let begins = |(start, _): &&(&str, &str)| region.starts_with(start);
+    PARTITIONS.iter().find(begins).map_or("aws", |(_, name)| name)
+}
+
+/// Every partition but `aws`.
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("eusc-", "aws-eusc"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+];
 
 /// A multi-Region primary key.
 fn primary(directory: &Directory, call: &Call<'_>, reference: &str) -> Result<Found, Error> {

@@ -31,10 +31,10 @@ pub fn get_key_policy(
     Ok(Done::of(found, None, output))
 }
 
-/// `PutKeyPolicy`
+/// `PutKeyPolicy`, in every state of the key.
 ///
 /// # Errors
-/// As [`get_key_policy`]; [`Error::InvalidState`].
+/// As [`get_key_policy`].
 pub fn put_key_policy(
     directory: &Directory,
     call: &Call<'_>,
@@ -42,7 +42,7 @@ pub fn put_key_policy(
 ) -> Result<Done<()>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
     check_name(request.policy_name.as_deref())?;
-    update(found, Act::Describe, |key| key.policy = Some(request.policy.as_str().to_owned()))
+    update(found, Act::PutPolicy, |key| key.policy = Some(request.policy.as_str().to_owned()))
 }
 
 /// `ListKeyPolicies`: one, `default`.

@@ -2,7 +2,8 @@
 //!
 //! Source: AWS KMS API Reference, `EnableKeyRotation`, `RotateKeyOnDemand`, `ListKeyRotations`.
 
-use super::{Error, KeySpec, Scope};
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::directory::{Call, Directory, Done, Found};
@@ -10,6 +11,7 @@ use super::id::KeyId;
 use super::key::{Key, material_row};
 use super::key_version::{KeyVersion, Origin, Rotation, RotationType};
 use super::lifecycle::{update_all, with_output};
+use super::material::KeyEntry;
 use super::outputs::{
     ImportedEntry, KeyRotationStatus, KeyVersionEntry, Listed, RotateKeyOnDemandOutput,
     RotationEntry,
@@ -19,7 +21,8 @@ use super::requests::{
     DescribeKeyVersions, DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus,
     ListKeyRotations, RotateKey, RotateKeyOnDemand,
 };
-use super::state::Act;
+use super::state::{Act, KeyState};
+use super::{Error, KeySpec, Scope};
 use crate::store::{Change, Revision, Value};
 
 /// `RotateKeyOnDemand`: a version with fresh material encrypts from now on; every older version
@@ -114,10 +117,11 @@ pub fn disable_key_rotation(
     update_all(directory, found, Act::Rotate, |key| key.rotation = None)
 }
 
-/// `GetKeyRotationStatus`
+/// `GetKeyRotationStatus`. While a key is pending deletion rotation is off; it is on again when the
+/// deletion is cancelled (API reference, "Pending deletion").
 ///
 /// # Errors
-/// As [`Directory::find_key`]; [`Error::InvalidState`] for a key pending deletion.
+/// As [`Directory::find_key`]; [`Error::Unsupported`] for another than a symmetric key.
 pub fn get_key_rotation_status(
     directory: &Directory,
     call: &Call<'_>,
@@ -126,12 +130,13 @@ pub fn get_key_rotation_status(
     let found = directory.find_key(call, &request.key_id)?;
     let key = &found.entry.key;
     check_rotates(key)?;
-    key.state.permits(Act::Describe, &key.arn())?;
+    let going = matches!(key.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
+    let rotation = key.rotation.filter(|_| !going);
     let output = KeyRotationStatus {
         key_id: key.arn(),
-        key_rotation_enabled: key.rotation.is_some(),
-        rotation_period_in_days: key.rotation.map(|rotation| rotation.period_in_days),
-        next_rotation_date: key.rotation.map(|rotation| rotation.next),
+        key_rotation_enabled: rotation.is_some(),
+        rotation_period_in_days: rotation.map(|rotation| rotation.period_in_days),
+        next_rotation_date: rotation.map(|rotation| rotation.next),
     };
     Ok(Done::of(found, None, output))
 }
@@ -154,7 +159,8 @@ pub fn list_key_rotations(
     let page = Page::new(call.scope, &[kind, &arn], request.limit, (100, 1000), marker)?;
     let after = after(&page)?;
     let current = key.versions.last().map(|version| version.number);
-    let here = directory.related(key).iter().all(|entry| entry.key.has_pending());
+    let ready = |entry: &Arc<KeyEntry>| entry.key.usable_pending(call.now).is_some();
+    let here = directory.related(key).iter().all(ready);
     let waiting = key.pending.as_ref().map(|version| version.number);
     let shown =
         |version: &&KeyVersion| version.number > after && (all || version.rotated.is_some());
@@ -244,9 +250,10 @@ fn promote(
     let key_id = found.entry.key.arn();
     let wrong = |state| Error::InvalidState { arn: key_id.clone(), state };
     let none = "without key material to rotate to: import it as NEW_KEY_MATERIAL first";
-    let pending = found.entry.key.pending.as_ref().filter(|version| version.is_present());
-    let key_version = pending.ok_or_else(|| wrong(none))?.number;
-    if !directory.related(&found.entry.key).iter().all(|entry| entry.key.has_pending()) {
+    // Material past its time is as good as gone, also before it is removed.
+    let key_version = found.entry.key.usable_pending(now).ok_or_else(|| wrong(none))?.number;
+    let ready = |entry: &Arc<KeyEntry>| entry.key.usable_pending(now).is_some();
+    if !directory.related(&found.entry.key).iter().all(ready) {
         return Err(wrong("waiting for the same key material to be imported into its replicas"));
     }
     let mut done = update_all(directory, found, Act::Rotate, |key| {

@@ -31,10 +31,14 @@ pub enum Act {
     Disable,
     /// `EnableKey`
     Enable,
-    /// Taking material in, or removing what was.
+    /// `ImportKeyMaterial`, and the parameters for it.
     Import,
+    /// `PutKeyPolicy`
+    PutPolicy,
     /// Reading: `DescribeKey`, lists.
     Read,
+    /// `DeleteImportedKeyMaterial`
+    RemoveMaterial,
     /// `RotateKeyOnDemand`
     Rotate,
     /// `ScheduleKeyDeletion`
@@ -63,7 +67,7 @@ impl KeyState {
     pub fn permits(self, act: Act, arn: &str) -> Result<(), Error> {
         let pending = || Error::InvalidState { arn: arn.to_owned(), state: "pending deletion" };
         match (self, act) {
-            (_, Act::Read)
+            (_, Act::PutPolicy | Act::Read | Act::RemoveMaterial)
             | (
                 Self::Enabled,
                 Act::Describe | Act::Disable | Act::Enable | Act::Import | Act::Rotate | Act::Use,
@@ -97,13 +101,15 @@ impl KeyState {
 mod tests {
     use super::*;
 
-    const ACTS: [Act; 9] = [
+    const ACTS: [Act; 11] = [
         Act::CancelDeletion,
         Act::Describe,
         Act::Disable,
         Act::Enable,
         Act::Import,
+        Act::PutPolicy,
         Act::Read,
+        Act::RemoveMaterial,
         Act::Rotate,
         Act::ScheduleDeletion,
         Act::Use,
@@ -114,11 +120,11 @@ mod tests {
     #[test]
     fn the_table_is_that_of_the_developer_guide() {
         let rows = [
-            (KeyState::Enabled, "syyyyyyyy"),
-            (KeyState::Disabled, "syyyyydyd"),
-            (KeyState::PendingDeletion, "yssssysss"),
-            (KeyState::PendingReplicaDeletion, "yssssysss"),
-            (KeyState::PendingImport, "syssyysys"),
+            (KeyState::Enabled, "syyyyyyyyyy"),
+            (KeyState::Disabled, "syyyyyyydyd"),
+            (KeyState::PendingDeletion, "yssssyyysss"),
+            (KeyState::PendingReplicaDeletion, "yssssyyysss"),
+            (KeyState::PendingImport, "syssyyyysys"),
         ];
         for (state, row) in rows {
             for (act, expected) in ACTS.into_iter().zip(row.chars()) {

@@ -1,5 +1,8 @@
-//! State values at rest: AES-256-GCM, with the row and its revision as associated data, so that a
-//! value can be neither moved to another row nor replaced by an older one of the same row.
+//! State values at rest: AES-256-GCM, with the row and its revision as associated data. Without the
+//! root key a value can be neither made, changed, moved to another row, nor given another revision.
+//!
+//! The revision is read from the stored bytes, so that a whole older value of the same row opens:
+//! whoever can write the data directory can put one back, or take a row out, and this does not see it.
 //!
 //! Stored form: revision (u64, big-endian) ‖ nonce (12) ‖ ciphertext ‖ tag (16). The nonce is
 //! random; a table's key seals far fewer than 2^32 values, since only changes of state are sealed.
@@ -54,7 +57,7 @@ impl Sealer {
         Ok(out)
     }
 
-    /// Opens what [`Self::seal`] made for the same row.
+    /// Opens what [`Self::seal`] made for the same row, at whichever revision.
     ///
     /// # Errors
     /// [`Error::Value`], whatever the reason.
@@ -98,6 +101,12 @@ mod tests {
         assert!(sealer.open(&other_table, &stored).is_err());
         assert!(sealer.open(&row, &older).is_err());
         assert!(sealer.open(&row, &stored[..19]).is_err());
+        let next = sealer.seal(&row, Revision(4), &Value::from(b"next".to_vec())).unwrap();
+        assert_eq!(sealer.open(&row, &next).unwrap().0, Revision(4));
+        assert!(
+            sealer.open(&row, &stored).is_ok(),
+            "an older value still opens, SECURITY.md says so"
+        );
         let other = Sealer::new(&SecretKey::from_bytes([1; 32]), b"other store");
         assert!(other.open(&row, &stored).is_err());
     }

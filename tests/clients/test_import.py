@@ -98,6 +98,20 @@ def test_removal_and_return(kms):
     assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 
 
+def test_a_key_that_waits_for_deletion(kms):
+    key = make(kms)
+    take_in(kms, key, os.urandom(32))
+    kms.schedule_key_deletion(KeyId=key)
+    asked = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+    refused(kms, "KMSInvalidStateException", "get_parameters_for_import", KeyId=key, **asked)
+    kms.put_key_policy(KeyId=key, Policy=kms.get_key_policy(KeyId=key)["Policy"])
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+    kms.delete_imported_key_material(KeyId=key)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    kms.cancel_key_deletion(KeyId=key)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingImport"
+
+
 def test_rotation_to_imported_material(kms):
     key, first, second = make(kms), os.urandom(32), os.urandom(32)
     one = take_in(kms, key, first)

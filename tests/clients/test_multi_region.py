@@ -94,6 +94,8 @@ def test_what_replicas_refuse(home, primary):
     refused(home, "UnsupportedOperationException", "replicate_key", KeyId=single, ReplicaRegion=AWAY)
     refused(home, "ValidationException", "replicate_key", KeyId=primary, ReplicaRegion=HOME)
     refused(home, "ValidationException", "replicate_key", KeyId=primary, ReplicaRegion="nowhere")
+    for other in ["cn-north-1", "us-gov-west-1"]:  # another partition
+        refused(home, "UnsupportedOperationException", "replicate_key", KeyId=primary, ReplicaRegion=other)
     refused(home, "MalformedPolicyDocumentException", "replicate_key",
             KeyId=primary, ReplicaRegion=AWAY, Policy="{}")
     refused(home, "TagException", "replicate_key", KeyId=primary, ReplicaRegion=AWAY,

@@ -44,7 +44,7 @@ pub struct DecryptOutput {
     pub key_material_id: Option<String>,
     /// What was encrypted.
     pub plaintext: Plaintext,
-    /// `SYMMETRIC_DEFAULT`.
+    /// `SYMMETRIC_DEFAULT`; of an RSA key `RSAES_OAEP_SHA_1` or `RSAES_OAEP_SHA_256`.
     pub encryption_algorithm: &'static str,
 }
 
@@ -83,7 +83,7 @@ pub struct EncryptOutput {
     pub key_version: u32,
     /// The blob.
     pub ciphertext_blob: Vec<u8>,
-    /// `SYMMETRIC_DEFAULT`.
+    /// `SYMMETRIC_DEFAULT`; of an RSA key `RSAES_OAEP_SHA_1` or `RSAES_OAEP_SHA_256`.
     pub encryption_algorithm: &'static str,
 }
 

@@ -12,7 +12,7 @@ pub struct AliasEntry {
     pub alias_name: String,
     /// The alias's ARN.
     pub alias_arn: String,
-    /// A UUID; none for an alias of AWS's whose key is not made yet.
+    /// As [`KeyMetadata::key_id`]; none for an alias of AWS's whose key is not made yet.
     pub target_key_id: Option<String>,
     /// When the alias was made.
     pub creation_date: Option<DateTime<Utc>>,
@@ -74,7 +74,7 @@ pub struct KeyLastUsage {
 /// An entry of `ListKeys`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyListEntry {
-    /// A UUID.
+    /// As [`KeyMetadata::key_id`].
     pub key_id: String,
     /// The key's ARN.
     pub key_arn: String,
@@ -85,7 +85,7 @@ pub struct KeyListEntry {
 pub struct KeyMetadata {
     /// 12 digits.
     pub account: String,
-    /// A UUID.
+    /// A UUID; of a multi-Region key `mrk-` and 32 hex digits.
     pub key_id: String,
     /// The key's ARN.
     pub arn: String,

@@ -76,3 +76,24 @@ fn material_that_comes_back_before_it_is_swept_is_there_again() {
     assert!(room.unwrap(&blob).is_ok());
     assert!(expired_key_material(&room.directory, room.now).is_empty());
 }
+
+#[test]
+fn material_may_be_removed_while_its_key_waits_for_deletion() {
+    let mut room = Room::new();
+    let key_id = imported(&mut room);
+    let schedule =
+        ScheduleKeyDeletion { key_id: key_id.clone().into(), pending_window_in_days: None };
+    room.run(schedule_key_deletion, &schedule).unwrap();
+    let ask = GetParametersForImport {
+        key_id: key_id.clone().into(),
+        wrapping_algorithm: "RSAES_OAEP_SHA_256".to_owned().into(),
+        wrapping_key_spec: "RSA_2048".to_owned().into(),
+    };
+    let refused = room.run(get_parameters_for_import, &ask);
+    assert!(matches!(refused, Err(Error::InvalidState { .. })));
+    let remove = DeleteImportedKeyMaterial { key_id: key_id.clone().into(), ..Default::default() };
+    room.run(delete_imported_key_material, &remove).unwrap();
+    assert_eq!(room.describe(&key_id).unwrap().key_state, KeyState::PendingDeletion);
+    room.run(cancel_key_deletion, &CancelKeyDeletion { key_id: key_id.clone().into() }).unwrap();
+    assert_eq!(room.describe(&key_id).unwrap().key_state, KeyState::PendingImport);
+}

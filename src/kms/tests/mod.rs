@@ -173,6 +173,26 @@ fn a_disabled_key_refuses_use_until_it_is_enabled() {
 }
 
 #[test]
+fn rotation_is_off_while_a_key_waits_for_deletion() {
+    let mut room = Room::new();
+    let key = room.key();
+    let enable = EnableKeyRotation { key_id: key.clone().into(), rotation_period_in_days: None };
+    room.run(enable_key_rotation, &enable).unwrap();
+    let status = |room: &mut Room| {
+        let ask = GetKeyRotationStatus { key_id: key.clone().into() };
+        room.run(get_key_rotation_status, &ask).unwrap()
+    };
+    let before = status(&mut room);
+    assert!(before.key_rotation_enabled);
+    let schedule = ScheduleKeyDeletion { key_id: key.clone().into(), pending_window_in_days: None };
+    room.run(schedule_key_deletion, &schedule).unwrap();
+    let waiting = status(&mut room);
+    assert_eq!((waiting.key_rotation_enabled, waiting.next_rotation_date), (false, None));
+    room.run(cancel_key_deletion, &CancelKeyDeletion { key_id: key.clone().into() }).unwrap();
+    assert_eq!(status(&mut room).next_rotation_date, before.next_rotation_date);
+}
+
+#[test]
 fn a_key_past_its_deletion_date_is_gone_and_its_rows_are_removed() {
     let mut room = Room::new();
     let key = room.key();

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::super::*;
 use super::Room;
 use super::import::import_as;
+use crate::store::{Revision, RowId, Table};
 
 const HOME: &str = "us-east-1";
 const AWAY: &str = "eu-west-1";
@@ -141,6 +142,24 @@ fn only_a_primary_key_is_replicated_and_rotated() {
 }
 
 #[test]
+fn a_key_is_replicated_within_its_partition_only() {
+    let mut room = Room::new();
+    for (home, same, others) in [
+        (HOME, "zz-mars-99", ["cn-north-1", "us-gov-west-1", "us-isob-east-1"]),
+        ("cn-north-1", "cn-northwest-1", [HOME, "us-gov-west-1", "us-iso-east-1"]),
+        ("us-gov-west-1", "us-gov-east-1", [HOME, "cn-north-1", "eu-isoe-west-1"]),
+    ] {
+        room.go(home);
+        let key = room.primary("AWS_KMS");
+        for other in others {
+            let refused = room.replicate(&key, other);
+            assert!(matches!(refused, Err(Error::Unsupported(_))), "{home} {other}");
+        }
+        room.replicate(&key, same).unwrap();
+    }
+}
+
+#[test]
 fn the_primary_key_moves_and_is_the_one_that_is_rotated() {
     let mut room = Room::new();
     let key = room.primary("AWS_KMS");
@@ -229,6 +248,103 @@ fn each_replica_imports_the_primarys_material_itself() {
     assert_eq!(states(&mut room), ["NON_CURRENT", "CURRENT"]);
     room.directory = room.restarted();
     assert_eq!(room.unwrap(&blob).unwrap(), b"a data key");
+}
+
+impl Room {
+    /// A key of imported material with a replica; both have the material for the next rotation.
+    fn pending_set(&mut self) -> String {
+        let key = self.primary("EXTERNAL");
+        import_as(self, &key, [1; 32], None).unwrap();
+        self.replicate(&key, AWAY).unwrap();
+        import_as(self, &key, [2; 32], Some("NEW_KEY_MATERIAL")).unwrap();
+        self.go(AWAY);
+        import_as(self, &key, [1; 32], None).unwrap();
+        import_as(self, &key, [2; 32], Some("EXISTING_KEY_MATERIAL")).unwrap();
+        self.go(HOME);
+        key
+    }
+
+    /// Names the material that waits for a rotation.
+    fn pending(&mut self, key: &str) -> Option<String> {
+        let request = ListKeyRotations {
+            key_id: key.to_owned().into(),
+            include_key_material: Some("ALL_KEY_MATERIAL".to_owned()),
+            ..Default::default()
+        };
+        let entries = self.run(list_key_rotations, &request).unwrap().entries;
+        entries.into_iter().find(|entry| entry.key_version == 2).map(|entry| entry.key_material_id)
+    }
+
+    fn materials(&self) -> usize {
+        let here = |(row, (_, value)): &(&RowId, &(Revision, Option<Vec<u8>>))| {
+            row.table == Table::Material && value.is_some()
+        };
+        self.rows.iter().filter(here).count()
+    }
+}
+
+#[test]
+fn pending_material_that_the_primary_deletes_goes_from_its_replicas() {
+    let mut room = Room::new();
+    let key = room.pending_set();
+    assert_eq!(room.materials(), 4);
+    let key_material_id = room.pending(&key);
+    let request = DeleteImportedKeyMaterial { key_id: key.clone().into(), key_material_id };
+    room.run(delete_imported_key_material, &request).unwrap();
+    assert_eq!(room.materials(), 2);
+    room.go(AWAY);
+    assert_eq!(room.pending(&key), None);
+}
+
+#[test]
+fn pending_material_that_another_replaces_leaves_no_row() {
+    let mut room = Room::new();
+    let key = room.pending_set();
+    // The primary's expires; its replica's has been imported to stay longer.
+    room.now += TimeDelta::days(20);
+    import_as(&mut room, &key, [1; 32], Some("EXISTING_KEY_MATERIAL")).unwrap();
+    room.go(AWAY);
+    for material in [[1; 32], [2; 32]] {
+        import_as(&mut room, &key, material, Some("EXISTING_KEY_MATERIAL")).unwrap();
+    }
+    room.go(HOME);
+    room.now += TimeDelta::days(10);
+    let arn = expired_key_material(&room.directory, room.now).remove(0).1;
+    room.run(delete_expired_key_material, &DeleteExpiredKeyMaterial { key_id: arn.into() })
+        .unwrap();
+    assert_eq!(room.materials(), 3);
+    import_as(&mut room, &key, [3; 32], Some("NEW_KEY_MATERIAL")).unwrap();
+    assert_eq!(room.materials(), 3, "the replica's is gone, the primary's is new");
+    room.directory = room.restarted();
+    room.go(AWAY);
+    import_as(&mut room, &key, [3; 32], Some("EXISTING_KEY_MATERIAL")).unwrap();
+    room.go(HOME);
+    assert_eq!(room.rotate(&key), Ok(2));
+    let blob = room.wrap(&key);
+    room.go(AWAY);
+    assert_eq!(room.unwrap(&blob).unwrap(), b"a data key");
+}
+
+#[test]
+fn pending_material_past_its_time_is_not_rotated_to() {
+    for (late, early) in [(HOME, AWAY), (AWAY, HOME)] {
+        let mut room = Room::new();
+        let key = room.pending_set();
+        let existing = Some("EXISTING_KEY_MATERIAL");
+        room.now += TimeDelta::days(20);
+        for (region, material) in [(HOME, [1; 32]), (AWAY, [1; 32]), (early, [2; 32])] {
+            room.go(region);
+            import_as(&mut room, &key, material, existing).unwrap();
+        }
+        // That of `late` is over, and not removed yet.
+        room.now += TimeDelta::days(10);
+        room.go(HOME);
+        assert!(matches!(room.rotate(&key), Err(Error::InvalidState { .. })), "{late}");
+        room.go(late);
+        import_as(&mut room, &key, [2; 32], existing).unwrap();
+        room.go(HOME);
+        assert_eq!(room.rotate(&key), Ok(2));
+    }
 }
 
 proptest! {
