@@ -46,7 +46,7 @@ mod trace;
 mod trail;
 mod walk;
 
-pub use credential::{Caller, Credential};
+pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Credentials, Error as CredentialsError};
 pub use error::Error;
 pub use hall::{Options, Service};

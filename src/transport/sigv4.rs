@@ -16,14 +16,13 @@ use http::{HeaderMap, HeaderName};
 
 use super::listener::Peer;
 use crate::crypto::digest;
-use crate::service::{Caller, Credential, Service, Signed, TraceParent};
+use crate::service::{Caller, Credential, Service, Signed, TraceParent, Unread};
 
-/// Reads the caller of a request that AWS's SDKs sign for `name`. Without a body (none that could be
-/// read) nothing is proved.
+/// Reads the caller of a request that AWS's SDKs sign for `name`. Without a whole body nothing is proved.
 pub(super) fn caller(
     service: &Service,
     parts: &Parts,
-    body: Option<&[u8]>,
+    body: Result<&[u8], Unread>,
     name: &'static str,
 ) -> Caller {
     let mut caller = Caller::in_process();
@@ -41,8 +40,8 @@ pub(super) fn caller(
             match body {
                 _ if !service.knows_callers() => Credential::bearer(Some(found.id)),
                 _ if !found.is_ordered() => Credential::malformed(UNORDERED.to_owned()),
-                Some(body) => Credential::signed(found.signed(parts, body, name)),
-                None => Credential::unread(found.id),
+                Ok(body) => Credential::signed(found.signed(parts, body, name)),
+                Err(why) => Credential::unread(found.id, why),
             }
         }
         Err(what) => Credential::malformed(what),

@@ -48,11 +48,11 @@ pub(super) async fn handle(service: Arc<Service>, operation: String, request: Re
     let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     let body = whole(body, BODY_BYTES).await;
-    let caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
+    let caller = caller(&service, &parts, body.as_deref().map_err(|why| *why), SERVICE);
     if kind != Some(CONTENT_TYPE) {
         return refuse(&service, caller, &operation, Error::UnknownOperation).await;
     }
-    let call = match body.and_then(|body| Members::parse(&body)) {
+    let call = match body.map_err(Error::from).and_then(|body| Members::parse(&body)) {
         Ok(members) => Call { service: &service, caller, members },
         Err(error) => return refuse(&service, caller, &operation, error).await,
     };
