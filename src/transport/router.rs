@@ -88,7 +88,8 @@ async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response 
     let (target, is_form) = {
         let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let target = text("x-amz-target").and_then(|target| target.strip_prefix(aws_json::TARGET));
-        let is_form = text("content-type").is_some_and(|kind| kind.starts_with(FORM));
+        let kind = text("content-type").and_then(|kind| kind.get(..FORM.len()));
+        let is_form = kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FORM));
         (target.map(str::to_owned), is_form)
     };
     match target {

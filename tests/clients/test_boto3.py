@@ -367,6 +367,17 @@ def test_a_body_that_is_broken_off_is_not_called_too_large(server, length, body)
     assert answer.startswith(b"HTTP/1.1 400 ") and b"SerializationException" in answer
 
 
+def test_content_types_are_read_in_any_case(server):
+    kind = {"Content-Type": "Application/X-Amz-Json-1.1; charset=utf-8"}
+    assert post(server, b"{}", **SIGNED, **kind)[0] == 200
+    request = urllib.request.Request(
+        f"http://{server.address}/", b"Action=GetCallerIdentity",
+        {**SIGNED, "Content-Type": "Application/X-WWW-Form-Urlencoded"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert b"<Account>111122223333</Account>" in answer.read()
+
+
 def test_of_a_member_that_is_there_twice_the_last_counts(server):
     status, found, headers = post(server, b'{"Limit": 0, "Limit": 1}', **SIGNED)
     assert status == 200 and len(found["Keys"]) <= 1
