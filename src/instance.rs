@@ -182,7 +182,7 @@ impl Strongroom {
             });
             async move { Ok::<_, std::io::Error>(TokioIo::new(client)) }
         });
-        let endpoint = Endpoint::from_static("http://strongroom.internal");
+        let endpoint = Endpoint::from_static("http://strongroom.localhost");
         Ok(endpoint.connect_with_connector_lazy(connector))
     }
 
