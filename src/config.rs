@@ -76,17 +76,17 @@ pub(crate) fn read(path: Option<&Path>) -> Result<File, Error> {
     })
 }
 
-/// The root key's text and where it came from: the variable, or a file. The data directory's own
-/// is read by the store.
+/// The root key's text, which is wiped, and where it came from: the variable, or a file. The data
+/// directory's own is read by the store.
 ///
 /// # Errors
 /// [`Error::Variable`], [`Error::Read`].
-pub(crate) fn root_key(file: Option<&Path>) -> Result<Option<(String, String)>, Error> {
+pub(crate) fn root_key(file: Option<&Path>) -> Result<Option<(Zeroizing<String>, String)>, Error> {
     if let Some(text) = variable(ROOT_KEY)? {
-        return Ok(Some((text, ROOT_KEY.to_owned())));
+        return Ok(Some((Zeroizing::new(text), ROOT_KEY.to_owned())));
     }
     let Some(path) = file else { return Ok(None) };
-    Ok(Some((read_text(path)?.trim().to_owned(), path.display().to_string())))
+    Ok(Some((secrets(path)?, path.display().to_string())))
 }
 
 /// Reads a file with secrets; its text is wiped.

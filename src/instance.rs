@@ -48,9 +48,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::service::{self, Caller, Credentials, Operation, Options, Service};
+use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service};
 use crate::transport::listener::{self, Peer, Version};
 use crate::transport::router;
 use crate::transport::tls;
@@ -111,10 +112,11 @@ impl Builder {
         self
     }
 
-    /// The root key (64 hex digits or base64 of 32 bytes) and where it came from, for messages.
+    /// The root key (64 hex digits or base64 of 32 bytes), which is wiped, and where it came from, for
+    /// messages.
     #[must_use]
-    pub fn root_key(mut self, text: impl Into<String>, from: impl Into<String>) -> Self {
-        self.options.root_key = Some((text.into(), from.into()));
+    pub fn root_key(mut self, text: impl Into<Zeroizing<String>>, from: impl Into<String>) -> Self {
+        self.options.root_key = Some(RootKey::new(text, from));
         self
     }
 
@@ -182,7 +184,7 @@ impl Strongroom {
             });
             async move { Ok::<_, std::io::Error>(TokioIo::new(client)) }
         });
-        let endpoint = Endpoint::from_static("http://strongroom.internal");
+        let endpoint = Endpoint::from_static("http://strongroom.localhost");
         Ok(endpoint.connect_with_connector_lazy(connector))
     }
 

@@ -29,8 +29,8 @@ enum Presented {
     Bearer(String),
     /// A signed request.
     Signed(Box<Signed>),
-    /// An access key id with a body too large to be read, and so to be checked.
-    Unread(String),
+    /// An access key id with a body that was not read to its end, and so cannot be checked.
+    Unread(String, Unread),
     /// Nothing, where AWS insists on a signature.
     Missing,
     /// A signature that cannot be read; what is wrong with it.
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Presented {
             Self::Nothing => "Nothing",
             Self::Bearer(_) => "Bearer(redacted)",
             Self::Signed(_) => "Signed",
-            Self::Unread(_) => "Unread",
+            Self::Unread(..) => "Unread",
             Self::Missing => "Missing",
             Self::Malformed(_) => "Malformed",
             Self::Own(_) => "Own",
@@ -67,10 +67,10 @@ impl Credential {
         Self(Presented::Signed(Box::new(signed)))
     }
 
-    /// A signed request whose body was too large to be read.
+    /// A signed request whose body was not read to its end.
     #[must_use]
-    pub const fn unread(id: String) -> Self {
-        Self(Presented::Unread(id))
+    pub const fn unread(id: String, why: Unread) -> Self {
+        Self(Presented::Unread(id, why))
     }
 
     /// Nothing, at a door where AWS insists on a signature.
@@ -91,12 +91,33 @@ impl Credential {
         match &self.0 {
             Presented::Bearer(id) => known.is_none().then_some(id),
             Presented::Signed(signed) => Some(&signed.id),
-            Presented::Unread(id) => Some(id),
+            Presented::Unread(id, _) => Some(id),
             Presented::InProcess
             | Presented::Nothing
             | Presented::Missing
             | Presented::Malformed(_)
             | Presented::Own(_) => None,
+        }
+    }
+}
+
+/// Why a body was not read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It ended before its end, or its chunks are none.
+    Broken,
+    /// It did not come in time.
+    Late,
+    /// It is larger than any that is answered.
+    TooLarge,
+}
+
+impl From<Unread> for Error {
+    fn from(why: Unread) -> Self {
+        match why {
+            Unread::Broken => Self::Malformed("its body is broken off".to_owned()),
+            Unread::Late => Self::Malformed("its body did not come in time".to_owned()),
+            Unread::TooLarge => Self::RequestTooLarge,
         }
     }
 }
@@ -186,9 +207,9 @@ pub(super) fn authenticate(
             Err(Error::MissingAuthentication)
         }
         (Presented::Malformed(what), _) => Err(Error::IncompleteSignature(what.clone())),
-        (Presented::Bearer(id) | Presented::Unread(id), None) => unchecked(id),
+        (Presented::Bearer(id) | Presented::Unread(id, _), None) => unchecked(id),
         (Presented::Signed(signed), None) => unchecked(&signed.id),
-        (Presented::Unread(_), Some(_)) => Err(Error::RequestTooLarge),
+        (Presented::Unread(_, why), Some(_)) => Err((*why).into()),
         (Presented::Bearer(token), Some(known)) => {
             let account = known.token(token).ok_or(Error::UnknownCredential)?;
             Ok(Principal::root(account, None))
@@ -267,7 +288,9 @@ mod tests {
         let altered = Signed { string_to_sign: "altered".to_owned(), ..signed.clone() };
         let altered = check(&Credential::signed(altered));
         assert!(matches!(altered, Err(Error::InvalidSignature(_))));
-        assert!(matches!(check(&Credential::unread("a".to_owned())), Err(Error::RequestTooLarge)));
+        let unread = |why| check(&Credential::unread("a".to_owned(), why));
+        assert!(matches!(unread(Unread::TooLarge), Err(Error::RequestTooLarge)));
+        assert!(matches!(unread(Unread::Broken), Err(Error::Malformed(_))));
         assert!(check(&Credential::default()).is_ok(), "this process needs no proof");
     }
 

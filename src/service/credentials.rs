@@ -62,6 +62,13 @@ struct Key {
     secret: String,
 }
 
+/// Wiped also when the file is refused because of another entry.
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.secret.zeroize();
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Token {
@@ -100,8 +107,7 @@ impl Credentials {
         }
         for mut key in account.access_key {
             let secret = Plaintext::from(key.secret.as_bytes().to_vec());
-            key.secret.zeroize();
-            let name = key.id;
+            let name = std::mem::take(&mut key.id);
             let plain = !name.is_empty()
                 && name.len() <= 128
                 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b',');

@@ -1,11 +1,13 @@
 //! The service: a store that is open, who is known, what the time is, what watchers see.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use tempfile::TempDir;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use super::Error;
 use super::credential::{Credential, authenticate};
@@ -25,12 +27,43 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Whether to leave out the disk's barrier, for a store that does not outlive the process.
     pub ephemeral: bool,
-    /// The root key's text and where it came from; `root.key` in the data directory otherwise.
-    pub root_key: Option<(String, String)>,
+    /// The root key, if it is given; `root.key` in the data directory otherwise.
+    pub root_key: Option<RootKey>,
     /// Where the time comes from.
     pub clock: Clock,
     /// Who is known; without any, every access key is accepted.
     pub credentials: Option<Credentials>,
+}
+
+/// A root key that is given: 64 hex digits or base64 of 32 bytes. Wiped on drop, redacted in `Debug`,
+/// neither `Clone` nor `Serialize`.
+///
+/// ```compile_fail
+/// let key = strongroom::service::RootKey::new(String::new(), "a test");
+/// let copy = key.clone(); // moved or borrowed, never copied
+/// ```
+pub struct RootKey {
+    text: Zeroizing<String>,
+    from: String,
+}
+
+impl RootKey {
+    /// Takes over a root key's text, which is looked at when a service opens. `from` says in messages
+    /// where it came from.
+    pub fn new(text: impl Into<Zeroizing<String>>, from: impl Into<String>) -> Self {
+        Self { text: text.into(), from: from.into() }
+    }
+
+    /// Borrows the secret, with where it came from.
+    fn expose(&self) -> (&str, &str) {
+        (&self.text, &self.from)
+    }
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RootKey(redacted, from {})", self.from)
+    }
 }
 
 /// The one door to everything: see [`Service::call`].
@@ -54,7 +87,7 @@ impl Service {
     /// [`Error::Store`] and [`Error::Audit`], when anything is not as it was left.
     pub fn open(options: Options) -> Result<Arc<Self>, Error> {
         let durability = if options.ephemeral { Durability::Memory } else { Durability::Disk };
-        let root_key = options.root_key.as_ref().map(|(text, from)| (text.as_str(), from.as_str()));
+        let root_key = options.root_key.as_ref().map(RootKey::expose);
         let metrics = Arc::new(Metrics::new());
         let (folder, temporary) = match options.data_dir {
             Some(folder) => (folder, None),
@@ -211,4 +244,17 @@ impl Service {
 /// Where the store is that was begun after so many resets.
 fn generation(folder: &Path, resets: u64) -> PathBuf {
     folder.join(format!("data-{resets}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_key_is_not_shown_with_the_options() {
+        let root_key = Some(RootKey::new("ab".repeat(32), "a variable"));
+        let shown = format!("{:?}", Options { root_key, ..Options::default() });
+        assert!(shown.contains("RootKey(redacted, from a variable)"), "{shown}");
+        assert!(!shown.contains("abab"), "{shown}");
+    }
 }

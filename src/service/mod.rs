@@ -46,10 +46,10 @@ mod trace;
 mod trail;
 mod walk;
 
-pub use credential::{Caller, Credential};
+pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Credentials, Error as CredentialsError};
 pub use error::Error;
-pub use hall::{Options, Service};
+pub use hall::{Options, RootKey, Service};
 pub use identity::{CallerIdentity, GetCallerIdentity};
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};

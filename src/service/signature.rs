@@ -28,8 +28,8 @@ pub struct Signed {
     pub wanted_service: &'static str,
     /// When it says to have been signed, if it does.
     pub time: Option<DateTime<Utc>>,
-    /// Whether its headers that are signed include `host`.
-    pub host_is_signed: bool,
+    /// Headers that have to be signed and are not.
+    pub unsigned_headers: Vec<String>,
     /// Hex.
     pub signature: String,
     /// What goes with keys that are not for long.
@@ -91,11 +91,13 @@ impl Signed {
                  HTTP: '{given}' != '{date}', from '{signed}'. "
             ));
         }
-        if !self.host_is_signed {
-            found.push(
-                "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization. "
-                    .to_owned(),
-            );
+        // One is enough to be told: names are the caller's, and as many as it likes.
+        if let Some(name) = self.unsigned_headers.first() {
+            let name = match name.as_str() {
+                "host" => "'Host' or ':authority'".to_owned(),
+                name => format!("'{}'", name.chars().take(64).collect::<String>()),
+            };
+            found.push(format!("{name} must be a 'SignedHeader' in the AWS Authorization. "));
         }
         if found.is_empty() { Ok(()) } else { wrong(found.concat().trim_end().to_owned()) }
     }
@@ -140,7 +142,7 @@ pub(super) mod tests {
             term: TERM.to_owned(),
             wanted_service: "iam",
             time: Some(time),
-            host_is_signed: true,
+            unsigned_headers: Vec::new(),
             signature: "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
                 .to_owned(),
             session_token: None,
@@ -196,12 +198,17 @@ pub(super) mod tests {
             wanted_service: "kms",
             term: "aws3_request".to_owned(),
             date: "20150831".to_owned(),
-            host_is_signed: false,
-            ..signed
+            unsigned_headers: vec!["host".to_owned(), "x-amz-date".to_owned()],
+            ..signed.clone()
         };
-        let said = said(wrong.check_scope(time));
+        let found = said(wrong.check_scope(time));
         for part in ["service: 'kms'", "not 'aws3_request'", "'20150831' != '20150830'", "'Host'"] {
-            assert!(said.contains(part), "{said}");
+            assert!(found.contains(part), "{found}");
         }
+        let unsigned = Signed { unsigned_headers: vec!["x-amz-target".to_owned()], ..signed };
+        assert_eq!(
+            said(unsigned.check_scope(time)),
+            "'x-amz-target' must be a 'SignedHeader' in the AWS Authorization."
+        );
     }
 }

@@ -1,25 +1,37 @@
-//! The bodies of AWS's protocols, whole and bounded.
+//! The bodies of AWS's protocols, whole, bounded in length and time.
+
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-use crate::service::Error;
+use crate::service::Unread;
 
 /// How much of a body that is too long is read and dropped. Without it the connection would end while
 /// the client still writes, and most clients would not come to read why.
 const DROPPED_BYTES: usize = 16 * 1024 * 1024;
+/// How long a whole body may take. Without it, whoever sends all but the last byte holds its memory.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A body of at most `limit` bytes.
 ///
 /// # Errors
-/// [`Error::RequestTooLarge`] for a longer one. What else can fail is a connection that ended: its answer
-/// reaches nobody.
-pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Error> {
+/// [`Unread::TooLarge`] for a longer one, [`Unread::Broken`] for one that ends before its end,
+/// [`Unread::Late`] for one that takes longer than half a minute.
+pub(super) async fn whole(body: Body, limit: usize) -> Result<Bytes, Unread> {
+    within(BODY_TIMEOUT, body, limit).await
+}
+
+async fn within(time: Duration, body: Body, limit: usize) -> Result<Bytes, Unread> {
+    tokio::time::timeout(time, read(body, limit)).await.unwrap_or(Err(Unread::Late))
+}
+
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
     let mut kept = BytesMut::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
-        let data = frame.map_err(|_| Error::RequestTooLarge)?.into_data().unwrap_or_default();
+        let data = frame.map_err(|_| Unread::Broken)?.into_data().unwrap_or_default();
         length += data.len();
         if length <= limit {
             kept.extend_from_slice(&data);
@@ -29,18 +41,31 @@ pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Error> 
             kept = BytesMut::new();
         }
     }
-    if length <= limit { Ok(kept.freeze()) } else { Err(Error::RequestTooLarge) }
+    if length <= limit { Ok(kept.freeze()) } else { Err(Unread::TooLarge) }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{StreamExt, stream};
+
     use super::*;
 
     #[tokio::test]
     async fn the_limit_is_the_last_length_that_is_taken() {
         for (length, taken) in [(0, true), (10, true), (11, false), (DROPPED_BYTES + 1, false)] {
             let body = whole(Body::from(vec![7; length]), 10).await;
-            assert_eq!(body.ok().map(|body| body.len()), taken.then_some(length), "{length}");
+            let wanted = if taken { Ok(length) } else { Err(Unread::TooLarge) };
+            assert_eq!(body.map(|body| body.len()), wanted, "{length}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_ends_before_its_end_or_never_is_not_called_too_large() {
+        let begun = || stream::iter([Ok(Bytes::from_static(b"{"))]);
+        let broken = begun().chain(stream::iter([Err(std::io::Error::other("cut off"))]));
+        assert_eq!(whole(Body::from_stream(broken), 10).await, Err(Unread::Broken));
+        let endless = begun().chain(stream::pending::<Result<_, std::io::Error>>());
+        let read = within(Duration::from_millis(1), Body::from_stream(endless), 10);
+        assert_eq!(read.await, Err(Unread::Late));
     }
 }

@@ -179,6 +179,8 @@ where
     builder
         .http1()
         .timer(TokioTimer::new())
+        // Who has said all may close its side and still read the answer.
+        .half_close(true)
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES);
     builder
@@ -214,4 +216,5 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const PEEK_PAUSE: Duration = Duration::from_millis(10);
 /// RFC 9113, section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const STREAMS: u32 = 1024;
+/// Calls at a time on one connection, as RFC 9113, section 6.5.2, has it at the least: 100.
+const STREAMS: u32 = 128;

@@ -5,6 +5,8 @@
 //! | `listener.rs` | one port: connections, draining |
 //! | `tls.rs` | TLS: a certificate that was given, or one of our own |
 //! | `router.rs` | which door a request goes to |
+//! | `pages.rs` | keeps other sites' web pages out |
+//! | `body.rs` | bodies, whole and bounded |
 //! | `sigv4.rs` | who signs, from header or query |
 //! | `aws_json/` | AWS KMS, JSON 1.1 |
 //! | `sts.rs` | AWS STS: who am I |
@@ -14,6 +16,7 @@ pub mod aws_json;
 mod body;
 pub mod grpc;
 pub mod listener;
+mod pages;
 mod router;
 mod sigv4;
 mod sts;

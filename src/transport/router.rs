@@ -8,12 +8,12 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Uri};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
-use super::{aws_json, grpc, sts};
+use super::{aws_json, grpc, pages, sts};
 use crate::service::{Credential, Error, Service};
 
 /// Everything that one port answers.
@@ -28,7 +28,8 @@ pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server
         .route("/", post(aws).get(query))
         .with_state(Arc::clone(service));
     let whole = plain.merge(grpc::router(service)?).fallback(unknown);
-    Ok(whole.layer(axum::middleware::from_fn(bounded_headers)))
+    let whole = whole.layer(from_fn_with_state(Arc::clone(service), pages::keep_out));
+    Ok(whole.layer(from_fn(bounded_headers)))
 }
 
 /// Bytes of all headers of a request at the most. The connection's own bound is on its buffer, which
@@ -58,15 +59,10 @@ async fn metrics(State(service): State<Arc<Service>>) -> Response {
     ([(CONTENT_TYPE, kind)], service.metrics_text()).into_response()
 }
 
-/// Back to empty, under `--ephemeral`. Not for pages of other sites: browsers say where they come from.
+/// Back to empty, under `--ephemeral`. Never for pages of other sites, whoever is known.
 async fn reset(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap) -> Response {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let authority = uri.authority().map(http::uri::Authority::as_str);
-    let own = text("host").or(authority).is_some_and(|host| {
-        let origin = text("origin").map(|origin| origin.split_once("://").map(|(_, host)| host));
-        origin.is_none_or(|origin| origin == Some(host))
-    });
-    if !own {
+    if pages::is_from_elsewhere(&uri, &headers) {
         let message = "a page of another site may not reset this service";
         return (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response();
     }
@@ -88,7 +84,8 @@ async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response 
     let (target, is_form) = {
         let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let target = text("x-amz-target").and_then(|target| target.strip_prefix(aws_json::TARGET));
-        let is_form = text("content-type").is_some_and(|kind| kind.starts_with(FORM));
+        let kind = text("content-type").and_then(|kind| kind.get(..FORM.len()));
+        let is_form = kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FORM));
         (target.map(str::to_owned), is_form)
     };
     match target {

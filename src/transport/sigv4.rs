@@ -11,19 +11,18 @@ use std::fmt::Write;
 
 use axum::extract::ConnectInfo;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 
 use super::listener::Peer;
 use crate::crypto::digest;
-use crate::service::{Caller, Credential, Service, Signed, TraceParent};
+use crate::service::{Caller, Credential, Service, Signed, TraceParent, Unread};
 
-/// Reads the caller of a request that AWS's SDKs sign for `name`. Without a body (none that could be
-/// read) nothing is proved.
+/// Reads the caller of a request that AWS's SDKs sign for `name`. Without a whole body nothing is proved.
 pub(super) fn caller(
     service: &Service,
     parts: &Parts,
-    body: Option<&[u8]>,
+    body: Result<&[u8], Unread>,
     name: &'static str,
 ) -> Caller {
     let mut caller = Caller::in_process();
@@ -40,8 +39,9 @@ pub(super) fn caller(
             caller.region.clone_from(&found.region);
             match body {
                 _ if !service.knows_callers() => Credential::bearer(Some(found.id)),
-                Some(body) => Credential::signed(found.signed(parts, body, name)),
-                None => Credential::unread(found.id),
+                _ if !found.is_ordered() => Credential::malformed(UNORDERED.to_owned()),
+                Ok(body) => Credential::signed(found.signed(parts, body, name)),
+                Err(why) => Credential::unread(found.id, why),
             }
         }
         Err(what) => Credential::malformed(what),
@@ -64,6 +64,7 @@ struct Presented {
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const UNORDERED: &str = "'SignedHeaders' must name each header once, in alphabetical order.";
 
 /// From the `Authorization` header, or else from the query.
 fn presented(parts: &Parts) -> Result<Option<Presented>, String> {
@@ -172,6 +173,23 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
 }
 
 impl Presented {
+    /// Whether each signed header is named once and in order, as the canonical form wants it. Otherwise
+    /// a header that is named a thousand times would be written out as often.
+    fn is_ordered(&self) -> bool {
+        self.signed_headers.is_sorted_by(|name, next| name < next)
+    }
+
+    /// What has to be signed and is not: `host`, and every `x-amz-` header that is there. Who could
+    /// swap `x-amz-target` would have another operation done.
+    ///
+    /// Source: IAM User Guide, "Create a signed AWS API request", "Canonical headers".
+    fn unsigned_headers(&self, headers: &HeaderMap) -> Vec<String> {
+        let present = headers.keys().map(HeaderName::as_str);
+        let wanted = present.filter(|name| name.starts_with("x-amz-"));
+        let unsigned = |name: &&str| !self.signed_headers.iter().any(|signed| signed == name);
+        std::iter::once("host").chain(wanted).filter(unsigned).map(str::to_owned).collect()
+    }
+
     fn signed(self, parts: &Parts, body: &[u8], service: &'static str) -> Signed {
         let canonical = canonical_request(parts, &self.signed_headers, body);
         let time = self.time.unwrap_or_default().format("%Y%m%dT%H%M%SZ");
@@ -180,7 +198,7 @@ impl Presented {
         Signed {
             string_to_sign: format!("{ALGORITHM}\n{time}\n{scope}\n{hash}"),
             wanted_service: service,
-            host_is_signed: self.signed_headers.iter().any(|name| name == "host"),
+            unsigned_headers: self.unsigned_headers(&parts.headers),
             id: self.id,
             date: self.date,
             region: self.region,
@@ -341,6 +359,33 @@ mod tests {
         assert_eq!(found.session_token.as_deref(), Some("t"));
         let canonical = canonical_query(query.strip_prefix("/?").unwrap());
         assert!(canonical.ends_with("X-Amz-Security-Token=t&X-Amz-SignedHeaders=host"));
+    }
+
+    #[test]
+    fn what_has_to_be_signed_is_host_and_amazons_headers() {
+        let found = |signed: &str| {
+            let text = format!(
+                "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders={signed}, Signature=0"
+            );
+            let parts = parts(
+                "/",
+                &[
+                    ("authorization", &text),
+                    ("content-type", "application/x-amz-json-1.1"),
+                    ("x-amz-date", "20261125T000000Z"),
+                    ("x-amz-target", "TrentService.ListKeys"),
+                    ("x-amzn-trace-id", "Root=1"),
+                ],
+            );
+            let found = presented(&parts).unwrap().unwrap();
+            (found.is_ordered(), found.unsigned_headers(&parts.headers).join(" "))
+        };
+        assert_eq!(found("Host;x-amz-date;x-amz-target"), (true, String::new()));
+        assert_eq!(found("host;x-amz-date"), (true, "x-amz-target".to_owned()));
+        assert_eq!(found("x-amz-date;x-amz-target"), (true, "host".to_owned()));
+        for wrong in ["host;host;x-amz-date;x-amz-target", "x-amz-date;x-amz-target;host"] {
+            assert_eq!(found(wrong), (false, String::new()), "{wrong}");
+        }
     }
 
     #[test]

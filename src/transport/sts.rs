@@ -20,9 +20,10 @@ use crate::service::{CallerIdentity, Error, GetCallerIdentity, Service};
 pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = whole(body, FORM_BYTES).await;
-    let caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
+    let body = body.as_deref().map_err(|why| *why);
+    let caller = caller(&service, &parts, body, SERVICE);
     let query = parts.uri.query().unwrap_or_default();
-    let action = body.as_ref().map(|body| {
+    let action = body.map(|body| {
         form_urlencoded::parse(body)
             .chain(form_urlencoded::parse(query.as_bytes()))
             .find(|(name, _)| name == "Action")
@@ -39,8 +40,8 @@ pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response 
             let reply = service.refuse(caller, &name, &action, Error::UnknownOperation).await;
             Answer::of(reply, |never| match never {})
         }
-        Err(_) => {
-            let reply = service.refuse(caller, "", "sts:", Error::RequestTooLarge).await;
+        Err(why) => {
+            let reply = service.refuse(caller, "", "sts:", (*why).into()).await;
             Answer::of(reply, |never| match never {})
         }
     };

@@ -174,14 +174,15 @@ fn is_fresh(certificate: &Path, now: SystemTime) -> bool {
     age.is_some_and(|age| age < DAY * u32::try_from(FRESH_DAYS).unwrap_or(0))
 }
 
-/// Writes a file that its owner alone may read.
+/// Writes a file that its owner alone may read. A new one takes the place of an old one, whose mode may
+/// be wider.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
     let failed = |source| Error::Write { path: path.to_owned(), source };
-    let mut options = std::fs::OpenOptions::new();
-    let options = options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path).and_then(|mut file| file.write_all(bytes)).map_err(failed)
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?; // mode 0600
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(path).map(|_| ()).map_err(|error| failed(error.error))
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Error> {
@@ -206,6 +207,9 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::clock::Clock;
 
@@ -219,9 +223,13 @@ mod tests {
         let first = std::fs::read(&authority).unwrap();
         Tls::own(folder.path(), LOOPBACK, Clock::default().now()).unwrap();
         assert_eq!(std::fs::read(&authority).unwrap(), first);
-        std::fs::write(folder.path().join("server-key.pem"), b"damaged").unwrap();
+        let key = folder.path().join("server-key.pem");
+        std::fs::write(&key, b"damaged").unwrap();
+        std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
         Tls::own(folder.path(), LOOPBACK, Clock::default().now()).unwrap();
         assert_ne!(std::fs::read(&authority).unwrap(), first);
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing else is left");
     }
 
     #[test]

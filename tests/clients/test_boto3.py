@@ -1,6 +1,7 @@
 """boto3 against `AWS_ENDPOINT_URL`: what a newcomer does, and what the SDK makes of refusals."""
 
 import json
+import socket
 import urllib.request
 
 import boto3
@@ -344,6 +345,37 @@ def test_requests_that_no_sdk_sends(server, body, headers, status, code):
     record = log.record()
     assert (record.error_code, record.operation) == (code, "ListKeys")
     assert post(server, b"{}", **SIGNED)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "length,body",
+    [
+        ("Transfer-Encoding: chunked", b"2\r\n{}\r\nnone\r\n"),
+        ("Transfer-Encoding: chunked", b"2\r\n{}\r\n"),
+        ("Content-Length: 3", b"{}"),
+    ],
+)
+def test_a_body_that_is_broken_off_is_not_called_too_large(server, length, body):
+    lines = ["POST / HTTP/1.1", f"Host: {server.address}", "X-Amz-Target: TrentService.ListKeys",
+             "Content-Type: application/x-amz-json-1.1",
+             f"Authorization: {SIGNED['Authorization']}", length, "", ""]
+    host, port = server.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as stream:
+        stream.sendall("\r\n".join(lines).encode() + body)
+        stream.shutdown(socket.SHUT_WR)
+        answer = stream.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"SerializationException" in answer
+
+
+def test_content_types_are_read_in_any_case(server):
+    kind = {"Content-Type": "Application/X-Amz-Json-1.1; charset=utf-8"}
+    assert post(server, b"{}", **SIGNED, **kind)[0] == 200
+    request = urllib.request.Request(
+        f"http://{server.address}/", b"Action=GetCallerIdentity",
+        {**SIGNED, "Content-Type": "Application/X-WWW-Form-Urlencoded"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert b"<Account>111122223333</Account>" in answer.read()
 
 
 def test_of_a_member_that_is_there_twice_the_last_counts(server):

@@ -208,6 +208,42 @@ def test_another_sites_page_may_not_reset(own):
     assert get(own, "/_strongroom/reset")[0] == 405
 
 
+def test_without_credentials_other_sites_pages_are_kept_out(own):
+    port = own.address.split(":")[1]
+    paths = [("POST", "/"), ("GET", "/_strongroom/metrics"), ("POST", "/_strongroom/reset")]
+    for method, path in paths:
+        for headers in [{"Host": f"evil.example:{port}"}, {"Host": f"localhost.evil.example:{port}"},
+                        {"Origin": "http://evil.example"}, {"Origin": "null"}]:
+            status, text, _ = get(own, path, method, **headers)
+            assert status == 403 and "--credentials" in json.loads(text)["message"]
+    for name in ["localhost", f"LOCALHOST:{port}", f"kms.localhost:{port}", f"[::1]:{port}"]:
+        headers = {"Host": name, "Origin": f"http://{name}"}
+        assert get(own, "/_strongroom/health", **headers)[0] == 200
+    for name, code in [("evil.example", grpc.StatusCode.PERMISSION_DENIED), ("localhost", None)]:
+        options = [("grpc.default_authority", name)]
+        with grpc.insecure_channel(own.address, options) as channel:
+            listed = channel.unary_unary("/strongroom.v1.Keys/ListKeys")
+            if code is None:
+                listed(b"")
+                continue
+            with pytest.raises(grpc.RpcError) as caught:
+                listed(b"")
+            assert caught.value.code() == code and "--credentials" in caught.value.details()
+
+
+def test_with_credentials_any_name_is_answered(tmp_path):
+    from test_signatures import TOKEN, credentials
+
+    path = tmp_path / "credentials.toml"
+    path.write_text(credentials())
+    server = Server("--ephemeral", "--credentials", str(path))
+    foreign = {"Host": "kms.example", "Origin": "http://evil.example"}
+    assert get(server, "/_strongroom/health", **foreign)[0] == 200
+    foreign["Authorization"] = f"Bearer {TOKEN}"
+    assert get(server, "/_strongroom/reset", "POST", **foreign)[0] == 403
+    assert server.stop() == 0
+
+
 def test_with_credentials_only_who_is_known_resets(tmp_path):
     from test_signatures import TOKEN, credentials
 

@@ -166,6 +166,47 @@ def test_queries_are_signed_too(closed):
     assert status == 403 and "SignatureDoesNotMatch" in text
 
 
+class Leaving:
+    """Signs as a client that leaves out some headers, and names the others as it is told."""
+
+    unsigned, named = (), staticmethod(lambda names: names)
+
+    def headers_to_sign(self, request):
+        found = super().headers_to_sign(request)
+        for name in self.unsigned:
+            del found[name]
+        return found
+
+    def signed_headers(self, headers_to_sign):
+        return self.named(super().signed_headers(headers_to_sign))
+
+
+@pytest.mark.parametrize("base", [SigV4Auth, SigV4QueryAuth])
+def test_what_names_the_operation_has_to_be_signed(closed, base):
+    swapped = set_header("X-Amz-Target", "TrentService.CreateKey")
+    auth = type("Auth", (Leaving, base), {"unsigned": ["X-Amz-Target"]})
+    for alter in [lambda request: None, swapped, set_header("X-Amz-Other", "added")]:
+        answer = send(closed, auth, alter=alter)
+        assert refusal(answer) == (400, "InvalidSignatureException")
+        assert "'x-amz-" in answer[1] and "must be a 'SignedHeader'" in answer[1]
+    added = send(closed, base, alter=set_header("X-Amz-Other", "added"))
+    assert refusal(added) == (400, "InvalidSignatureException")
+    assert "'x-amz-other' must be a 'SignedHeader'" in added[1]
+
+
+@pytest.mark.parametrize("base", [SigV4Auth, SigV4QueryAuth])
+def test_signed_headers_are_named_once_and_in_order(closed, server, base):
+    for named in [
+        lambda names: ";".join(["host"] * 2000 + [names]),
+        lambda names: ";".join(reversed(names.split(";"))),
+    ]:
+        auth = type("Auth", (Leaving, base), {"named": staticmethod(named)})
+        answer = send(closed, auth)
+        assert refusal(answer) == (400, "IncompleteSignatureException")
+        assert "alphabetical order" in answer[1] and "host;host" not in answer[1]
+        assert send(server, auth)[0] == 200  # where nobody is asked who they are
+
+
 @pytest.mark.parametrize("auth", [SigV4Auth, SigV4QueryAuth])
 @pytest.mark.parametrize(
     "hours,said", [(-1, "Signature expired"), (1, "Signature not yet current"), (0, None)]

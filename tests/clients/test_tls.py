@@ -118,6 +118,19 @@ def test_slow_half_closed_and_broken_connections_keep_nobody_waiting(secure):
         stream.close()
 
 
+def test_who_has_said_all_and_closes_its_side_is_answered(secure):
+    host, port = secure.address.split(":")
+    lines = ["POST / HTTP/1.1", f"Host: {secure.address}", "X-Amz-Target: TrentService.ListKeys",
+             "Content-Type: application/x-amz-json-1.1", "Content-Length: 2",
+             "Authorization: AWS4-HMAC-SHA256 Credential=111122223333/20261124/eu-west-1/kms/"
+             "aws4_request, SignedHeaders=host, Signature=00", "", "{}"]
+    for _ in range(20):
+        with socket.create_connection((host, int(port)), timeout=5) as stream:
+            stream.sendall("\r\n".join(lines).encode())
+            stream.shutdown(socket.SHUT_WR)
+            assert stream.makefile("rb").read().startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_header_that_is_too_large_is_refused_and_others_go_on(secure):
     for size in [66_000, 70_000, 200_000]:
         connection = http.client.HTTPConnection(secure.address, timeout=10)

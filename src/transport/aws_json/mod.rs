@@ -39,7 +39,8 @@ const SERVICE: &str = "kms";
 /// The prefix of `X-Amz-Target`.
 pub(super) const TARGET: &str = "TrentService.";
 
-/// The body's type: that of another protocol names no operation, as on AWS.
+/// The body's type, in whatever case (RFC 9110, section 8.3.1): that of another protocol names no
+/// operation, as on AWS.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
 /// Answers one request whose `X-Amz-Target` is KMS's.
@@ -48,11 +49,11 @@ pub(super) async fn handle(service: Arc<Service>, operation: String, request: Re
     let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     let body = whole(body, BODY_BYTES).await;
-    let caller = caller(&service, &parts, body.as_deref().ok(), SERVICE);
-    if kind != Some(CONTENT_TYPE) {
+    let caller = caller(&service, &parts, body.as_deref().map_err(|why| *why), SERVICE);
+    if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case(CONTENT_TYPE)) {
         return refuse(&service, caller, &operation, Error::UnknownOperation).await;
     }
-    let call = match body.and_then(|body| Members::parse(&body)) {
+    let call = match body.map_err(Error::from).and_then(|body| Members::parse(&body)) {
         Ok(members) => Call { service: &service, caller, members },
         Err(error) => return refuse(&service, caller, &operation, error).await,
     };
