@@ -110,7 +110,7 @@ impl Grant {
     ) -> bool {
         let within = context.is_none_or(|context| {
             let GrantConstraints { equals, subset, source_arn: _ } = &self.constraints;
-            (equals.is_empty() || (equals.len() == context.len() && contains(context, equals)))
+            (equals.is_empty() || (contains(context, equals) && contains(equals, context)))
                 && contains(context, subset)
         });
         // What a service does on behalf of a resource, no caller here does.
