@@ -96,6 +96,7 @@ pub use error::Error;
 pub use given::{Bytes, Text};
 #[cfg(feature = "server")]
 pub use grant::Grant;
+#[cfg(feature = "server")]
 pub use grants::{
     create_grant, list_grants, list_retirable_grants, retirable_by, retire_grant, revoke_grant,
 };
