@@ -328,8 +328,12 @@ impl Directory {
     ) -> Vec<(Arc<Grant>, String)> {
         let memory = self.memory.read();
         let here = memory.grants.iter().filter(|(place, _)| place.region == call.scope.region());
+        // A principal is of one account; a service is everybody's, so of its grants one's own are shown.
+        let is_arn = principal.starts_with("arn:");
+        let shown = |key: &Key| is_arn || key.scope.account() == call.scope.account();
         let live = here.filter_map(|(place, grants)| {
-            memory.live(place, call.now).map(|entry| (entry.key.arn(), grants))
+            let entry = memory.live(place, call.now).filter(|entry| shown(&entry.key))?;
+            Some((entry.key.arn(), grants))
         });
         let wanted = |grant: &Grant| {
             grant.retiring.as_ref().map(Party::name) == Some(principal)

@@ -69,9 +69,10 @@ macro_rules! register {
                     rooms: &Rooms,
                     at: &Circumstances,
                 ) -> Result<Vec<Target>, Error> {
-                    Ok(vec![$(
-                        register!(@target $target, self, rooms, at $(, $field)?).named($action)
-                    ),+])
+                    Ok(vec![$({
+                        let found = || Ok(register!(@target $target, self, rooms, at $(, $field)?));
+                        found().map_err(|error| done_as(error, $action))?.named($action)
+                    }),+])
                 }
 
                 $(fn context(&self, action: &str) -> Option<&kms::EncryptionContext> {
@@ -341,6 +342,16 @@ fn signing(algorithm: &str) -> Weight {
 fn opening(algorithm: Option<&str>) -> Weight {
     let is_rsa = algorithm.is_some_and(|algorithm| algorithm.starts_with("RSAES_"));
     if is_rsa { Weight::Heavy } else { Weight::Light }
+}
+
+/// What is hidden says what was to be done with it, as what is denied does; the walk adds who.
+fn done_as(error: Error, action: &str) -> Error {
+    match error {
+        Error::Kms(kms::Error::Hidden) => {
+            Error::AccessHidden { principal: String::new(), action: action.to_owned() }
+        }
+        other => other,
+    }
 }
 
 /// A name as the register has it: for labels, which must not be what a caller wrote.

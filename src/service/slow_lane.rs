@@ -1,4 +1,4 @@
-//! Threads for what takes seconds of a core: making RSA keys. There are few of them and they give way, so
+//! Threads for what takes seconds of a core: making RSA keys, verifying the whole log. There are few of them and they give way, so
 //! that no other call waits for one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -156,6 +156,12 @@ def test_who_may_retire(owner, other, arn, server):
     listed = stranger.list_retirable_grants(**own)["Grants"]
     assert [(grant["GrantId"], grant["KeyId"]) for grant in listed] == [(retirable["GrantId"], arn)]
     refused(owner, "ValidationException", "list_retirable_grants", **own)
+    service = {"RetiringPrincipal": "s3.amazonaws.com"}
+    kept = owner.create_grant(**{**ask, **service})["GrantId"]
+    listed = owner.list_retirable_grants(**service)["Grants"]
+    assert [grant["GrantId"] for grant in listed] == [kept]
+    assert stranger.list_retirable_grants(**service)["Grants"] == []
+    owner.revoke_grant(KeyId=arn, GrantId=kept)
     refused(owner, "InvalidArnException", "list_retirable_grants", RetiringPrincipal="nonsense")
     stranger.retire_grant(GrantToken=retirable["GrantToken"])
     assert owner.list_grants(KeyId=arn)["Grants"] == []
@@ -234,11 +240,12 @@ def test_nobody_finds_out_what_another_account_has(server, owner, arn):
         ("IncorrectKeyException", "decrypt", {"CiphertextBlob": blob}, "KeyId"),
         ("IncorrectKeyException", "re_encrypt",
          {"CiphertextBlob": blob, "DestinationKeyId": key}, "SourceKeyId"),
+        ("AccessDeniedException", "re_encrypt", {"CiphertextBlob": blob}, "DestinationKeyId"),
         ("AccessDeniedException", "list_aliases", {}, "KeyId"),
         ("AccessDeniedException", "retire_grant", {"GrantId": "0" * 64}, "KeyId"),
         ("AccessDeniedException", "encrypt", {"Plaintext": b"x"}, "KeyId"),
     ]:
-        names = [arn, absent] + ([payroll, payroll + "s"] if name == "SourceKeyId" else [])
+        names = [arn, absent] + ([payroll, payroll + "s"] if operation == "re_encrypt" else [])
         told = {refused(other, code, operation, **more, **{name: asked}) for asked in names}
         assert len(told) == 1, told
     owner.delete_alias(AliasName="alias/payroll")
