@@ -359,7 +359,7 @@ impl Directory {
         self.grants_of(&grant.key, None, 1, same).pop()
     }
 
-    /// The grant that lets `principal` do `operation` with a key.
+    /// The grant that lets `principal` do `operation` with a key, of those that `within` takes.
     #[must_use]
     pub fn granting(
         &self,
@@ -367,10 +367,12 @@ impl Directory {
         principal: &str,
         operation: &str,
         context: Option<&EncryptionContext>,
+        within: impl Fn(&Grant) -> bool,
     ) -> Option<Arc<Grant>> {
         let memory = self.memory.read();
         let mut grants = memory.grants.get(key)?.values();
-        grants.find(|grant| grant.allows(principal, operation, context)).cloned()
+        let allows = |grant: &Grant| grant.allows(principal, operation, context) && within(grant);
+        grants.find(|grant| allows(grant)).cloned()
     }
 
     /// Up to `limit` keys of a scope by id, from the one after `after`.

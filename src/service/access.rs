@@ -50,30 +50,6 @@ pub(super) fn key_policy(
     check(&request.policy, &key.arn(), key.scope.account(), permit.principal(), bypass)
 }
 
-/// Whether what is to be granted is within what was granted: a grant may hand on no more than some of its
-/// operations, in no more contexts (Developer Guide, "Granting CreateGrant permission").
-pub(super) fn child_grant(
-    request: &kms::CreateGrant,
-    rooms: &Rooms,
-    at: &Circumstances,
-    permit: &Permit,
-) -> Result<(), Error> {
-    if !permit.granted() {
-        return Ok(());
-    }
-    let found = rooms.keys.find_key(&at.call(), &request.key_id)?;
-    let key = &found.entry.key;
-    let hands_on = |grant: &kms::Grant| {
-        grant.allows(&permit.principal().arn, "CreateGrant", None)
-            && grant.covers(&request.operations, &request.constraints)
-    };
-    if !rooms.keys.grants_of(&key.place(), None, 1, hands_on).is_empty() {
-        return Ok(());
-    }
-    let (account, arn) = (key.scope.account().to_owned(), key.arn());
-    Err(permit.denied("kms:CreateGrant", &Resource::Key { account, arn, policy: None }))
-}
-
 /// Whether the caller is one of those who may retire the grant.
 pub(super) fn retirement(
     request: &kms::RetireGrant,
@@ -85,9 +61,7 @@ pub(super) fn retirement(
     if principals.contains(&permit.principal().arn) {
         return Ok(());
     }
-    let key = &found.entry.key;
-    let (account, arn) = (key.scope.account().to_owned(), key.arn());
-    Err(permit.denied("kms:RetireGrant", &Resource::Key { account, arn, policy: None }))
+    Err(permit.denied("kms:RetireGrant", &found.entry.key))
 }
 
 /// A policy is stored when it can be obeyed, and when its author can still replace it (API

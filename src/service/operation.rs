@@ -116,6 +116,11 @@ pub trait Operation: Send + Sync + 'static {
         None
     }
 
+    /// Whether a grant that allows the action lets this be asked, too.
+    fn within(&self, _grant: &kms::Grant) -> bool {
+        true
+    }
+
     /// What the caller must be allowed to do, and to what.
     ///
     /// # Errors

@@ -4,8 +4,8 @@
 //! another account may be let do it to a key (`cross_account`), whether a caller may only ask if it
 //! would succeed (`dry_run`), what the caller must be allowed to do to what, which of the request's
 //! fields go into its record (`records`; a field that is not named there is never written down, so
-//! secrets cannot be), what else is checked (`checks`), and what it may take of a core when that is
-//! not little (`weighs`).
+//! secrets cannot be), what else is checked (`checks`), what a grant must cover to allow it
+//! (`within`), and what it may take of a core when that is not little (`weighs`).
 
 use serde_json::Value;
 
@@ -44,6 +44,7 @@ macro_rules! register {
         records [$($recorded:ident),*]
         $(context $context:ident $(to $destination:ident)?)?
         $(checks $check:path)?
+        $(, within $within:expr)?
         $(, weighs $weight:expr)?;
     )+) => {
         $(
@@ -58,6 +59,11 @@ macro_rules! register {
                 $(fn weight(&self) -> Weight {
                     let weigh: fn(&Self) -> Weight = $weight;
                     weigh(self)
+                })?
+
+                $(fn within(&self, grant: &kms::Grant) -> bool {
+                    let within: fn(&Self, &kms::Grant) -> bool = $within;
+                    within(self, grant)
                 })?
 
                 fn violations(&self) -> kms::Violations {
@@ -163,8 +169,8 @@ register! {
         records [
             key_id, grantee_principal, grantee_service_principal, retiring_principal,
             retiring_service_principal, operations, constraints, name
-        ]
-        checks access::child_grant;
+        ],
+        within |asked, grant| grant.covers(&asked.operations, &asked.constraints);
     CreateKey => kms::create_key, writes,
         on [account "kms:CreateKey"],
         records [

@@ -3,6 +3,7 @@
 use super::Error;
 use super::operation::{Operation, Rooms, Target};
 use crate::iam::{Decision, Principal, Resource, decide};
+use crate::kms;
 use crate::store::{Revision, RowId};
 
 /// Proof that the principal may do the action to every resource that the operation names.
@@ -10,7 +11,6 @@ use crate::store::{Revision, RowId};
 pub struct Permit {
     principal: Principal,
     decided_by: String,
-    granted: bool,
     reads: Vec<(RowId, Revision)>,
 }
 
@@ -25,11 +25,6 @@ impl Permit {
     #[must_use]
     pub fn decided_by(&self) -> &str {
         &self.decided_by
-    }
-
-    /// Whether it is by a grant that the principal may.
-    pub(super) const fn granted(&self) -> bool {
-        self.granted
     }
 
     /// The rows that the decision relied on.
@@ -50,7 +45,7 @@ pub(super) fn authorise<O: Operation>(
     request: &O,
     targets: &[Target],
 ) -> Result<Permit, Error> {
-    let (mut decided_by, mut granted, mut reads) = (String::new(), false, Vec::new());
+    let (mut decided_by, mut reads) = (String::new(), Vec::new());
     for Target { action, resource, key, reads: found } in targets {
         reads.extend_from_slice(found);
         let denied = |because: String| denied(principal, action, resource, because);
@@ -65,19 +60,17 @@ pub(super) fn authorise<O: Operation>(
             Decision::ImplicitDeny => {
                 let context = request.context(action);
                 let operation = action.strip_prefix("kms:").unwrap_or(action);
-                let grant = key
-                    .as_ref()
-                    .and_then(|key| rooms.keys.granting(key, &principal.arn, operation, context));
-                let silent =
-                    || format!("because no resource-based policy allows the {action} action");
-                let grant = grant.ok_or_else(|| denied(silent()))?;
-                granted = true;
+                let within = |grant: &kms::Grant| request.within(grant);
+                let grant = key.as_ref().and_then(|key| {
+                    rooms.keys.granting(key, &principal.arn, operation, context, within)
+                });
+                let grant = grant.ok_or_else(|| denied(silent(action)))?;
                 reads.push((grant.row(), grant.revision));
                 format!("grant {}", grant.id)
             }
         };
     }
-    Ok(Permit { principal: principal.clone(), decided_by, granted, reads })
+    Ok(Permit { principal: principal.clone(), decided_by, reads })
 }
 
 fn is_foreign(principal: &Principal, resource: &Resource) -> bool {
@@ -86,10 +79,15 @@ fn is_foreign(principal: &Principal, resource: &Resource) -> bool {
 
 impl Permit {
     /// What a refusal says when the operation itself has a rule about who may.
-    pub(super) fn denied(&self, action: &str, resource: &Resource) -> Error {
-        let because = format!("because no resource-based policy allows the {action} action");
-        denied(&self.principal, action, resource, because)
+    pub(super) fn denied(&self, action: &str, key: &kms::Key) -> Error {
+        let (account, arn) = (key.scope.account().to_owned(), key.arn());
+        let resource = Resource::Key { account, arn, policy: None };
+        denied(&self.principal, action, &resource, silent(action))
     }
+}
+
+fn silent(action: &str) -> String {
+    format!("because no resource-based policy allows the {action} action")
 }
 
 /// A refusal: in full of what is the principal's account's own, [`hidden`] otherwise.
