@@ -8,7 +8,7 @@
 use super::Error;
 use super::directory::{Call, Directory, Done, Found};
 use super::grant::{Grant, GrantId};
-use super::id::KeyPlace;
+use super::id::{KeyPlace, is_account};
 use super::outputs::{CreateGrantOutput, GrantConstraints, GrantEntry, Listed, Party};
 use super::page::Page;
 use super::requests::{
@@ -255,7 +255,7 @@ fn checked(principal: &str) -> Result<String, Error> {
     let is_arn = matches!(
         fields.as_slice(),
         ["arn", "aws", "iam" | "sts", "", account, name]
-            if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty()
+            if is_account(account) && !name.is_empty()
     );
     if is_arn || principal.ends_with(".amazonaws.com") {
         return Ok(principal.to_owned());

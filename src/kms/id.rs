@@ -271,11 +271,15 @@ fn clip(text: &str) -> String {
     text.chars().take(256).collect()
 }
 
-fn is_account(text: &str) -> bool {
+/// Whether a text has an account's form: 12 digits.
+#[must_use]
+pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_region(text: &str) -> bool {
+/// Whether a text has a region's form: 1 to 32 small letters, digits and hyphens.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !text.is_empty() && text.len() <= 32 && text.bytes().all(plain)
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: the service model that the SDKs ship (`kms/2014-11-01`).
 
+use super::id::is_account;
+
 /// What a member must be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rule {
@@ -59,7 +61,7 @@ pub(super) fn rule(request: &str, member: &str) -> Rule {
         | "mac"
         | "shared_secret_ciphertext_blob"
         | "signature" => Rule::Bytes(1, 6144),
-        "customer_master_key_spec" => Rule::OneOf(&OLDER_KEY_SPECS),
+        "customer_master_key_spec" => Rule::OneOf(OLDER_KEY_SPECS),
         "custom_key_store_id" => Rule::Text(1, 64, None),
         "description" => Rule::Text(0, 8192, None),
         "destination_encryption_algorithm"
@@ -86,7 +88,7 @@ pub(super) fn rule(request: &str, member: &str) -> Rule {
         "key_material_description" => Rule::Text(0, 256, Some(MATERIAL_DESCRIPTION)),
         "key_material_id" => Rule::Text(64, 64, Some(MATERIAL_ID)),
         "key_pair_spec" => Rule::OneOf(&KEY_PAIR_SPECS),
-        "key_spec" if request == "CreateKey" => Rule::OneOf(&KEY_SPECS),
+        "key_spec" if request == "CreateKey" => Rule::OneOf(KEY_SPECS),
         "key_spec" => Rule::OneOf(&["AES_256", "AES_128"]),
         "key_usage" => Rule::OneOf(&KEY_USAGES),
         "limit" => Rule::Range(1, 1000),
@@ -186,8 +188,7 @@ pub(super) const SOURCE_ARN: Form = Form {
             && partition.strip_prefix("aws").is_some_and(|rest| rest.chars().all(plain))
             && of(service, plain)
             && region.chars().all(plain)
-            && account.len() == 12
-            && of(account, |c| c.is_ascii_digit())
+            && is_account(account)
             && !resource.is_empty()
     },
 };
@@ -238,7 +239,7 @@ const KEY_PAIR_SPECS: [&str; 12] = [
     "ML_KEM_768",
     "ML_KEM_1024",
 ];
-const KEY_SPECS: [&str; 20] = [
+const KEY_SPECS: &[&str] = &[
     "RSA_2048",
     "RSA_3072",
     "RSA_4096",
@@ -260,21 +261,8 @@ const KEY_SPECS: [&str; 20] = [
     "ML_KEM_768",
     "ML_KEM_1024",
 ];
-const OLDER_KEY_SPECS: [&str; 13] = [
-    "RSA_2048",
-    "RSA_3072",
-    "RSA_4096",
-    "ECC_NIST_P256",
-    "ECC_NIST_P384",
-    "ECC_NIST_P521",
-    "ECC_SECG_P256K1",
-    "SYMMETRIC_DEFAULT",
-    "HMAC_224",
-    "HMAC_256",
-    "HMAC_384",
-    "HMAC_512",
-    "SM2",
-];
+/// Those that the older name of the member knows.
+const OLDER_KEY_SPECS: &[&str] = KEY_SPECS.split_at(13).0;
 const KEY_USAGES: [&str; 5] = [
     "SIGN_VERIFY",
     "ENCRYPT_DECRYPT",

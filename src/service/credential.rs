@@ -13,6 +13,7 @@ use super::credentials::Credentials;
 use super::signature::Signed;
 use super::trace::TraceParent;
 use crate::iam::Principal;
+use crate::kms::id::{is_account, is_region};
 
 /// What a caller presents, before anything is believed of it.
 #[derive(Debug, Clone, Default)]
@@ -177,8 +178,7 @@ impl Caller {
     /// The region, if it has the form of one (`us-east-1`).
     pub(super) fn valid_region(&self) -> Option<&str> {
         let region = self.region.as_str();
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        (!region.is_empty() && region.len() <= 32 && region.chars().all(plain)).then_some(region)
+        is_region(region).then_some(region)
     }
 }
 
@@ -230,8 +230,7 @@ fn unchecked(id: &str) -> Result<Principal, Error> {
     if id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::Unauthenticated);
     }
-    let is_account = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
-    let account = if is_account { id } else { DEFAULT_ACCOUNT };
+    let account = if is_account(id) { id } else { DEFAULT_ACCOUNT };
     Ok(Principal::root(account, Some(id.to_owned())))
 }
 

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use zeroize::Zeroize;
 
 use crate::crypto::{Plaintext, digest};
+use crate::kms::id::is_account;
 
 /// Every key and token that is known.
 pub struct Credentials {
@@ -102,7 +103,7 @@ impl Credentials {
 
     fn add(&mut self, account: Account) -> Result<(), Error> {
         let id = account.id;
-        if id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account(&id) {
             return Err(Error(format!("account {id:?}: an account has 12 digits")));
         }
         for mut key in account.access_key {
