@@ -72,10 +72,7 @@ impl Service {
             };
             let attempt = match attempt {
                 Ok(attempt) => attempt,
-                Err(error) => {
-                    let lost = self.record_refusal(caller, O::NAME, O::ACTION, error).await;
-                    return lost.map(|never| match never {});
-                }
+                Err(error) => return self.record_refusal(caller, O::NAME, O::ACTION, error).await,
             };
             if let (event, Err(Error::Kms(kms::Error::ManagedKeyMissing { name, .. }))) = &attempt
                 && self.make_managed_key(&opened, &event.account, &event.region, name).await
@@ -84,15 +81,10 @@ impl Service {
             }
             match settle(&opened, attempt, &caller).await {
                 Err(store::Error::Conflict) => {}
-                Err(error) => return Reply::lost(caller.request_id, error.into()),
-                Ok(None) => return Reply::lost(caller.request_id, Error::DeadlineExceeded),
-                Ok(Some((result, index))) => {
-                    return Reply { request_id: caller.request_id, log_index: Some(index), result };
-                }
+                settled => return Reply::of(caller.request_id, settled),
             }
         }
-        let contended = self.record_refusal(caller, O::NAME, O::ACTION, Error::Contended).await;
-        contended.map(|never| match never {})
+        self.record_refusal(caller, O::NAME, O::ACTION, Error::Contended).await
     }
 
     /// Makes the AWS-managed key that a call named first, in a walk of the service's own; whether the
@@ -136,13 +128,13 @@ impl Service {
         reply
     }
 
-    async fn record_refusal(
+    async fn record_refusal<T>(
         &self,
         caller: Caller,
         operation: &str,
         action: &str,
         error: Error,
-    ) -> Reply<std::convert::Infallible> {
+    ) -> Reply<T> {
         let mut event = self.begin(&caller, operation, action, false);
         let known = self.credentials();
         let error = match authenticate(&caller.credential, known.as_deref(), event.time) {
@@ -153,13 +145,8 @@ impl Service {
             Err(refused) => refused,
         };
         close(&mut event, &error);
-        match settle(&self.opened(), (event, Err(error)), &caller).await {
-            Ok(Some((result, index))) => {
-                Reply { request_id: caller.request_id, log_index: Some(index), result }
-            }
-            Ok(None) => Reply::lost(caller.request_id, Error::DeadlineExceeded),
-            Err(error) => Reply::lost(caller.request_id, error.into()),
-        }
+        let settled = settle(&self.opened(), (event, Err(error)), &caller).await;
+        Reply::of(caller.request_id, settled)
     }
 
     /// Tells watchers how a call went.
@@ -247,11 +234,7 @@ impl Service {
 }
 
 /// Record and respond: the result stays pending until its leaf is committed.
-async fn settle<T>(
-    opened: &Opened,
-    (event, outcome): Attempt<T>,
-    caller: &Caller,
-) -> Result<Option<(Result<T, Error>, u64)>, store::Error> {
+async fn settle<T>(opened: &Opened, (event, outcome): Attempt<T>, caller: &Caller) -> Settled<T> {
     let (result, writes) = match outcome {
         Ok(executed) => (Ok(executed.output), executed.writes),
         Err(error) => (Err(error), Writes::default()),
@@ -283,19 +266,18 @@ fn call_span(caller: &Caller, operation: &'static str) -> Span {
 }
 
 type Attempt<T> = (Event, Result<Executed<T>, Error>);
+/// A result with its record's index; none when the deadline passed first.
+type Settled<T> = Result<Option<(Result<T, Error>, u64)>, store::Error>;
 
 impl<T> Reply<T> {
-    /// A call whose record could not be committed. Its result, if there was one, is dropped.
-    fn lost(request_id: String, error: Error) -> Self {
-        Self { request_id, log_index: None, result: Err(error) }
-    }
-
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> Reply<U> {
-        Reply {
-            request_id: self.request_id,
-            log_index: self.log_index,
-            result: self.result.map(change),
-        }
+    /// What became of a call. The result of one whose record could not be committed is dropped.
+    fn of(request_id: String, settled: Settled<T>) -> Self {
+        let (log_index, result) = match settled {
+            Ok(Some((result, index))) => (Some(index), result),
+            Ok(None) => (None, Err(Error::DeadlineExceeded)),
+            Err(error) => (None, Err(error.into())),
+        };
+        Self { request_id, log_index, result }
     }
 }
 
