@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
+use super::sigv4::header;
 use super::{aws_json, grpc, pages, sts};
 use crate::service::{Credential, Error, Service};
 
@@ -61,12 +62,11 @@ async fn metrics(State(service): State<Arc<Service>>) -> Response {
 
 /// Back to empty, under `--ephemeral`. Never for pages of other sites, whoever is known.
 async fn reset(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap) -> Response {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if pages::is_from_elsewhere(&uri, &headers) {
         let message = "a page of another site may not reset this service";
         return (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response();
     }
-    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = header(&headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
     let credential = Credential::bearer(bearer.map(str::to_owned));
     let reset = tokio::task::spawn_blocking(move || service.reset(&credential)).await;
     match reset.unwrap_or(Err(Error::Internal)) {
@@ -82,7 +82,7 @@ async fn reset(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap
 /// `POST /`: AWS's JSON and query protocols, told apart by their headers.
 async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response {
     let (target, is_form) = {
-        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let text = |name: &str| header(request.headers(), name);
         let target = text("x-amz-target").and_then(|target| target.strip_prefix(aws_json::TARGET));
         let kind = text("content-type").and_then(|kind| kind.get(..FORM.len()));
         let is_form = kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FORM));

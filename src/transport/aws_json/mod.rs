@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use self::members::Members;
 use super::body::whole;
-use super::sigv4::caller;
+use super::sigv4::{caller, header};
 use crate::kms;
 use crate::service::{Caller, Error, Operation, Service, registered};
 
@@ -46,8 +46,9 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// Answers one request whose `X-Amz-Target` is KMS's.
 pub(super) async fn handle(service: Arc<Service>, operation: String, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    let kind = header(&parts.headers, "content-type")
+        .and_then(|kind| kind.split(';').next())
+        .map(str::trim);
     let body = whole(body, BODY_BYTES).await;
     let caller = caller(&service, &parts, body.as_deref().map_err(|why| *why), SERVICE);
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case(CONTENT_TYPE)) {
