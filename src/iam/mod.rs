@@ -5,12 +5,17 @@
 //! | `principal.rs` | who is calling |
 //! | `decision.rs` | may this principal do this to that |
 //! | `policy.rs` | a policy document and its statements |
+//! | `context.rs` | what is known of a call |
 
+#[cfg(feature = "server")]
+mod context;
 mod decision;
 #[cfg(feature = "server")]
 mod policy;
 mod principal;
 
+#[cfg(feature = "server")]
+pub use context::Context;
 #[cfg(feature = "server")]
 pub use decision::decide;
 pub use decision::{Decision, Resource};
