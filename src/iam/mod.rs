@@ -5,11 +5,17 @@
 //! | `principal.rs` | who is calling |
 //! | `decision.rs` | may this principal do this to that |
 //! | `policy.rs` | a policy document and its statements |
+//! | `pattern.rs` | text with wildcards and policy variables |
+//! | `glob.rs` | wildcards alone |
 //! | `context.rs` | what is known of a call |
 
 #[cfg(feature = "server")]
 mod context;
 mod decision;
+#[cfg(feature = "server")]
+mod glob;
+#[cfg(feature = "server")]
+mod pattern;
 #[cfg(feature = "server")]
 mod policy;
 mod principal;
@@ -19,6 +25,8 @@ pub use context::Context;
 #[cfg(feature = "server")]
 pub use decision::decide;
 pub use decision::{Decision, Resource};
+#[cfg(feature = "server")]
+pub use pattern::Pattern;
 #[cfg(feature = "server")]
 pub use policy::{Policy, Verdict};
 pub use principal::Principal;
