@@ -92,6 +92,14 @@ impl Pattern {
             tokens => Some(Cow::Owned(tokens.iter().map(written).collect())),
         }
     }
+
+    /// Whether a variable stands for nothing in a call.
+    pub(super) fn is_unresolved(&self, context: &Context) -> bool {
+        match &self.whole {
+            Template::Fixed(_) => false,
+            Template::Varying(parts) => parts.iter().any(|part| part.token(context).is_none()),
+        }
+    }
 }
 
 impl fmt::Display for Pattern {
@@ -307,6 +315,7 @@ mod tests {
             ("${aws:TagKeys, 'many'}", Some("many")),
         ] {
             assert_eq!(pattern(text).resolve(&context).as_deref(), expected, "{text}");
+            assert_eq!(pattern(text).is_unresolved(&context), expected.is_none(), "{text}");
         }
         assert!(matches!(pattern("plain").resolve(&context), Some(Cow::Borrowed("plain"))));
     }
