@@ -175,7 +175,8 @@ impl Strongroom {
         let router = router(&self.service)?;
         let connector = service_fn(move |_| {
             let (client, server) = tokio::io::duplex(PIPE_BYTES);
-            let peer = Peer { door: "grpc", address: "in-process".to_owned() };
+            let address = "in-process".to_owned();
+            let peer = Peer { door: "grpc", address, secure: true };
             let router = router.clone();
             tokio::spawn(async move {
                 let graceful = GracefulShutdown::new(); // dropping it would end the connection

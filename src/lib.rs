@@ -18,6 +18,7 @@ pub mod clock;
 #[cfg(feature = "server")]
 mod config;
 pub mod crypto;
+#[cfg(feature = "server")]
 pub mod iam;
 #[cfg(feature = "server")]
 pub mod instance;

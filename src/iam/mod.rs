@@ -2,42 +2,29 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `principal.rs` | who is calling |
+//! | `principal.rs` | who is calling, and its standing |
+//! | `document.rs` | a policy's JSON, read strictly |
+//! | `policy.rs` | a policy's statements, and what they say to a call |
+//! | `condition.rs`, `operator.rs` | what has to hold for a statement to apply |
+//! | `pattern.rs` | wildcards and policy variables |
+//! | `context.rs` | what conditions look at |
 //! | `decision.rs` | may this principal do this to that |
-//! | `policy.rs` | a policy document and its statements |
-//! | `condition.rs` | what a statement asks of a call beyond that |
-//! | `operator.rs` | how a condition compares |
-//! | `value.rs` | numbers, dates and ranges of addresses |
-//! | `pattern.rs` | text with wildcards and policy variables |
-//! | `glob.rs` | wildcards alone |
-//! | `context.rs` | what is known of a call |
 
-#[cfg(feature = "server")]
 mod condition;
-#[cfg(feature = "server")]
 mod context;
 mod decision;
-#[cfg(feature = "server")]
+mod document;
 mod glob;
-#[cfg(feature = "server")]
 mod operator;
-#[cfg(feature = "server")]
 mod pattern;
-#[cfg(feature = "server")]
 mod policy;
 mod principal;
-#[cfg(feature = "server")]
 mod value;
 
-#[cfg(feature = "server")]
 pub use condition::{Condition, Conditions};
-#[cfg(feature = "server")]
 pub use context::Context;
-#[cfg(feature = "server")]
-pub use decision::decide;
-pub use decision::{Decision, Resource};
-#[cfg(feature = "server")]
+pub use decision::{Decision, Granted, Guard, Resource, Side, decide};
+pub use document::{Kind as PolicyKind, LONGEST, Malformed};
 pub use pattern::Pattern;
-#[cfg(feature = "server")]
-pub use policy::{Policy, Verdict};
-pub use principal::Principal;
+pub use policy::{Effect, Policy, Question, Statement, Verdict};
+pub use principal::{Kind, Naming, Principal, Standing};

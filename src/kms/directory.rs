@@ -359,20 +359,24 @@ impl Directory {
         self.grants_of(&grant.key, None, 1, same).pop()
     }
 
-    /// The grant that lets `principal` do `operation` with a key, of those that `within` takes.
+    /// The grant that lets do `operation` with a key whom `means` says a grantee to mean, in the
+    /// strongest way that there is; of those that `within` takes.
     #[must_use]
-    pub fn granting(
+    pub fn granting<N: Ord>(
         &self,
         key: &KeyPlace,
-        principal: &str,
         operation: &str,
         context: Option<&EncryptionContext>,
+        means: impl Fn(&str) -> Option<N>,
         within: impl Fn(&Grant) -> bool,
-    ) -> Option<Arc<Grant>> {
+    ) -> Option<(Arc<Grant>, N)> {
         let memory = self.memory.read();
-        let mut grants = memory.grants.get(key)?.values();
-        let allows = |grant: &Grant| grant.allows(principal, operation, context) && within(grant);
-        grants.find(|grant| allows(grant)).cloned()
+        let found = memory.grants.get(key)?.values().filter_map(|grant| {
+            let naming = means(grant.grantee.name())?;
+            (grant.allows(operation, context) && within(grant)).then_some((grant, naming))
+        });
+        let (grant, naming) = found.max_by(|(_, one), (_, two)| one.cmp(two))?;
+        Some((Arc::clone(grant), naming))
     }
 
     /// Up to `limit` keys of a scope by id, from the one after `after`.

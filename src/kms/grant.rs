@@ -98,24 +98,18 @@ impl fmt::Display for GrantId {
 }
 
 impl Grant {
-    /// Whether the grant lets `principal` do `operation` in `context`. Constraints are on operations that
+    /// Whether the grant lets its grantee do `operation` in `context`. Constraints are on operations that
     /// have a context; `DescribeKey` and the like have none and are not constrained. The case of a
     /// pair's name does not matter (API reference, `GrantConstraints`).
     #[must_use]
-    pub fn allows(
-        &self,
-        principal: &str,
-        operation: &str,
-        context: Option<&EncryptionContext>,
-    ) -> bool {
+    pub fn allows(&self, operation: &str, context: Option<&EncryptionContext>) -> bool {
         let within = context.is_none_or(|context| {
             let GrantConstraints { equals, subset, source_arn: _ } = &self.constraints;
             (equals.is_empty() || (contains(context, equals) && contains(equals, context)))
                 && contains(context, subset)
         });
         // What a service does on behalf of a resource, no caller here does.
-        self.grantee.name() == principal
-            && self.constraints.source_arn.is_none()
+        self.constraints.source_arn.is_none()
             && self.operations.iter().any(|granted| granted == operation)
             && within
     }
@@ -243,33 +237,31 @@ mod tests {
     }
 
     #[test]
-    fn who_what_and_where_must_all_fit() {
+    fn what_and_where_must_both_fit() {
         let mut grant = grant();
-        let who = grant.grantee.name().to_owned();
         let pairs = |pairs: &[(&str, &str)]| -> EncryptionContext {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         let (none, some, more) =
             (pairs(&[]), pairs(&[("a", "1")]), pairs(&[("a", "1"), ("b", "2")]));
-        assert!(grant.allows(&who, "Decrypt", Some(&none)));
-        assert!(!grant.allows(&who, "Encrypt", Some(&none)));
-        assert!(!grant.allows("arn:aws:iam::1:root", "Decrypt", Some(&none)));
+        assert!(grant.allows("Decrypt", Some(&none)));
+        assert!(!grant.allows("Encrypt", Some(&none)));
         grant.constraints.subset = some.clone();
         for (context, fits) in [(&none, false), (&some, true), (&more, true)] {
-            assert_eq!(grant.allows(&who, "Decrypt", Some(context)), fits);
+            assert_eq!(grant.allows("Decrypt", Some(context)), fits);
         }
         grant.constraints =
             GrantConstraints { equals: some.clone(), ..GrantConstraints::default() };
         for (context, fits) in [(&none, false), (&some, true), (&more, false)] {
-            assert_eq!(grant.allows(&who, "Decrypt", Some(context)), fits);
+            assert_eq!(grant.allows("Decrypt", Some(context)), fits);
         }
         let shouted = pairs(&[("A", "1")]);
-        assert!(grant.allows(&who, "Decrypt", Some(&shouted)), "names in any case");
-        assert!(!grant.allows(&who, "Decrypt", Some(&pairs(&[("A", "x")]))));
-        assert!(grant.allows(&who, "DescribeKey", None));
+        assert!(grant.allows("Decrypt", Some(&shouted)), "names in any case");
+        assert!(!grant.allows("Decrypt", Some(&pairs(&[("A", "x")]))));
+        assert!(grant.allows("DescribeKey", None));
         let source_arn = Some("arn:aws:s3:eu-west-1:111122223333:x".to_owned());
         grant.constraints = GrantConstraints { source_arn, ..GrantConstraints::default() };
-        assert!(!grant.allows(&who, "DescribeKey", None), "no service calls here");
+        assert!(!grant.allows("DescribeKey", None), "no service calls here");
     }
 
     #[test]

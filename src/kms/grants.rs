@@ -180,23 +180,34 @@ fn retired(
     }
 }
 
-/// The key of the grant that is to be retired, and who may retire it: the retiring principal, the
+/// A grant that is to be retired.
+#[derive(Debug)]
+pub struct Retirable {
+    /// Its key.
+    pub found: Found,
+    /// It.
+    pub grant: std::sync::Arc<Grant>,
+    /// Who may.
+    pub principals: Vec<String>,
+}
+
+/// The grant that is to be retired, its key, and who may retire it: the retiring principal, the
 /// grantee if the grant says so, and the account that made it (API reference, `RetireGrant`).
 ///
 /// # Errors
 /// As [`retire_grant`].
-pub fn retirable_by(
+pub fn retirable(
     directory: &Directory,
     call: &Call<'_>,
     request: &RetireGrant,
-) -> Result<(Found, Vec<String>), Error> {
+) -> Result<Retirable, Error> {
     let (found, grant) = retired(directory, call, request)?;
     let mut principals = vec![format!("arn:aws:iam::{}:root", grant.issuing_account)];
     principals.extend(grant.retiring.as_ref().map(|party| party.name().to_owned()));
     if grant.operations.iter().any(|operation| operation == "RetireGrant") {
         principals.push(grant.grantee.name().to_owned());
     }
-    Ok((found, principals))
+    Ok(Retirable { found, grant, principals })
 }
 
 /// Pairs of a constraint at the most, and characters of a value (API reference, `GrantConstraints`).

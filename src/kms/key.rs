@@ -3,6 +3,7 @@
 //! Layout: docs/formats.md, "Key, material and alias rows".
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ pub struct Key {
     /// By name.
     pub tags: BTreeMap<String, String>,
     /// Its own policy's document; AWS's default one when absent.
-    pub policy: Option<String>,
+    pub policy: Option<Arc<str>>,
 }
 
 /// A key's part among the multi-Region keys that share its id.
@@ -305,7 +306,7 @@ impl Key {
             pending: self.pending.clone(),
             rotation: self.rotation,
             tags: self.tags.clone(),
-            policy: self.policy.clone(),
+            policy: self.policy.as_deref().map(str::to_owned),
         };
         serde_json::to_vec(&stored).map(Value::from).map_err(|_| Error::Internal)
     }
@@ -344,7 +345,7 @@ impl Key {
             pending: stored.pending,
             rotation: stored.rotation,
             tags: stored.tags,
-            policy: stored.policy,
+            policy: stored.policy.map(Into::into),
         })
     }
 }
@@ -399,7 +400,7 @@ mod tests {
             versions: vec![version],
             rotation: Some(Rotation { period_in_days: 90, next: now }),
             tags: BTreeMap::from([("a".to_owned(), String::new())]),
-            policy: Some("{}".to_owned()),
+            policy: Some("{}".into()),
         };
         let bytes = key.encode().unwrap();
         assert_eq!(Key::decode(&key.place(), bytes.expose()).unwrap(), key);

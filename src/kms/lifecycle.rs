@@ -64,7 +64,7 @@ pub fn create_key(
         pending: None,
         rotation: None,
         tags,
-        policy: request.policy.clone(),
+        policy: request.policy.as_deref().map(Into::into),
     };
     let row = key_row(&place);
     changes.push(Change { row, expected: Revision(0), value: Some(key.encode()?) });

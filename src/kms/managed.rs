@@ -1,13 +1,14 @@
 //! AWS-managed keys: `alias/aws/s3` and the like, made when they are first named.
 //!
-//! Their policy is what keeps callers from changing or removing them. On AWS it also keeps callers from
-//! using them but through the service they are for; here they may be used directly.
+//! Their policy is what keeps callers from changing or removing them, and from using them but through the
+//! service that they are for.
 //!
 //! Source: AWS KMS Developer Guide, "AWS managed keys".
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use serde_json::json;
 
 use super::alias::Alias;
 use super::directory::{Call, Directory, Done};
@@ -51,11 +52,11 @@ pub(super) const PREDEFINED: [&str; 4] =
 /// Days between rotations of a managed key.
 const PERIOD: i32 = 365;
 
-/// What the managed key of an alias protects, if there is such a one.
+/// The service of an alias, and what its managed key protects, if there is such a one.
 #[must_use]
-pub(super) fn protects(name: &AliasName) -> Option<&'static str> {
+pub(super) fn protects(name: &AliasName) -> Option<(&'static str, &'static str)> {
     let service = name.as_str().strip_prefix("alias/aws/")?;
-    SERVICES.iter().find(|(known, _)| *known == service).map(|(_, what)| *what)
+    SERVICES.iter().find(|(known, _)| *known == service).copied()
 }
 
 /// Makes the managed key of an alias, and the alias; the service's own call.
@@ -70,7 +71,7 @@ pub fn create_managed_key(
     let name = AliasName::parse(&request.alias_name)?;
     let missing =
         || Error::NotFound(format!("Alias {} is not found.", call.scope.alias_arn(&name)));
-    let what = protects(&name).ok_or_else(missing)?;
+    let (service, what) = protects(&name).ok_or_else(missing)?;
     if directory.alias(call.scope, &name).is_some() {
         return Err(Error::AlreadyExists(call.scope.alias_arn(&name)));
     }
@@ -96,7 +97,7 @@ pub fn create_managed_key(
         pending: None,
         rotation: Some(Rotation { period_in_days: PERIOD, next }),
         tags: BTreeMap::new(),
-        policy: Some(policy(call.scope)),
+        policy: Some(policy(call.scope, service).into()),
     };
     let made = |row, value| Change { row, expected: Revision(0), value: Some(value) };
     let changes = vec![
@@ -110,15 +111,37 @@ pub fn create_managed_key(
     Ok(done.changing(changes))
 }
 
-/// Use and look, and nothing else.
-fn policy(scope: &Scope) -> String {
-    let account = scope.account();
-    format!(
-        "{{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"auto-managed-1\",\n  \"Statement\" : [ {{\n    \
-         \"Sid\" : \"Allow use by the account that owns the key\",\n    \"Effect\" : \"Allow\",\n    \
-         \"Principal\" : {{\n      \"AWS\" : \"arn:aws:iam::{account}:root\"\n    }},\n    \
-         \"Action\" : [ \"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncrypt*\", \
-         \"kms:GenerateDataKey*\", \"kms:CreateGrant\", \"kms:DescribeKey\", \"kms:Get*\", \
-         \"kms:List*\", \"kms:RevokeGrant\" ],\n    \"Resource\" : \"*\"\n  }} ]\n}}"
-    )
+/// Use through the service that the key is for, and a look at it; nothing else (AWS KMS Developer
+/// Guide, "AWS managed keys").
+fn policy(scope: &Scope, service: &str) -> String {
+    let (account, region) = (scope.account(), scope.region());
+    let caller = if service == "ebs" { "ec2" } else { service };
+    let statements = json!([
+        {
+            "Sid": format!(
+                "Allow access through {service} for all principals in the account that are \
+                 authorized to use {service}"
+            ),
+            "Effect": "Allow",
+            "Principal": { "AWS": "*" },
+            "Action": [
+                "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
+                "kms:CreateGrant", "kms:DescribeKey"
+            ],
+            "Resource": "*",
+            "Condition": { "StringEquals": {
+                "kms:CallerAccount": account,
+                "kms:ViaService": format!("{caller}.{region}.amazonaws.com"),
+            } },
+        },
+        {
+            "Sid": "Allow direct access to key metadata to the account",
+            "Effect": "Allow",
+            "Principal": { "AWS": format!("arn:aws:iam::{account}:root") },
+            "Action": ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"],
+            "Resource": "*",
+        },
+    ]);
+    let id = format!("auto-{service}-1");
+    json!({ "Version": "2012-10-17", "Id": id, "Statement": statements }).to_string()
 }

@@ -15,6 +15,7 @@
 //! | `material.rs` | key material in memory, ready to use |
 //! | `memory.rs`, `directory.rs` | keys, aliases and grants in memory, and how they are found |
 //! | `rules.rs`, `violations.rs` | what the API's model says of each member, and what violates it |
+//! | `conditions.rs` | what conditions of policies see of requests |
 //! | `given.rs` | members that are required, given or not |
 //! | `requests/`, `outputs/` | one request and one output type an operation |
 //! | `page.rs` | pages of lists |
@@ -30,6 +31,7 @@ mod aliases;
 pub mod blob;
 #[cfg(feature = "server")]
 mod cipher;
+mod conditions;
 pub mod context;
 #[cfg(feature = "server")]
 mod data_keys;
@@ -85,6 +87,7 @@ mod violations;
 pub use aliases::{alias_target, create_alias, delete_alias, list_aliases, update_alias};
 #[cfg(feature = "server")]
 pub use cipher::{decrypt, encrypt, generate_random, ignores_ciphertext, re_encrypt, source_key};
+pub use conditions::{Known, Values};
 #[cfg(feature = "server")]
 pub use data_keys::{
     generate_data_key, generate_data_key_pair, generate_data_key_pair_without_plaintext,
@@ -98,7 +101,8 @@ pub use given::{Bytes, Text};
 pub use grant::Grant;
 #[cfg(feature = "server")]
 pub use grants::{
-    create_grant, list_grants, list_retirable_grants, retirable_by, retire_grant, revoke_grant,
+    Retirable, create_grant, list_grants, list_retirable_grants, retirable, retire_grant,
+    revoke_grant,
 };
 pub use id::Scope;
 #[cfg(feature = "server")]
@@ -125,7 +129,7 @@ pub use material::KeyEntry;
 pub use multi_region::{replica_in, replicate_key, update_primary_region};
 pub use outputs::*;
 #[cfg(feature = "server")]
-pub use policies::{get_key_policy, list_key_policies, put_key_policy};
+pub use policies::{default_policy, get_key_policy, list_key_policies, put_key_policy};
 pub use requests::*;
 #[cfg(feature = "server")]
 pub use rotation::{

@@ -13,7 +13,7 @@ use super::directory::{Call, Directory, Done, Found};
 use super::key::{Key, MultiRegionPart, key_row, material_row};
 use super::key_version::{Imported, KeyVersion, Origin};
 use super::outputs::{ReplicateKeyOutput, Tag};
-use super::policies::default_policy;
+use super::policies::policy_of;
 use super::requests::{ReplicateKey, UpdatePrimaryRegion};
 use super::state::{Act, KeyState};
 use super::{Error, Scope, tags};
@@ -62,7 +62,7 @@ pub fn replicate_key(
         versions: key.versions.iter().map(without_material).collect(),
         pending: key.pending.as_ref().map(without_material),
         tags: tags::merged(&BTreeMap::new(), &request.tags)?,
-        policy: request.policy.clone(),
+        policy: request.policy.as_deref().map(Into::into),
         scope,
         ..key.clone()
     };
@@ -84,7 +84,7 @@ pub fn replicate_key(
     let tag = |(name, value): (&String, &String)| Tag::new(name, value);
     let output = ReplicateKeyOutput {
         metadata: replica.metadata(related),
-        policy: replica.policy.clone().unwrap_or_else(|| default_policy(&replica.scope)),
+        policy: policy_of(&replica),
         tags: replica.tags.iter().map(tag).collect(),
     };
     Ok(Done::of(found, None, output).changing(changes))

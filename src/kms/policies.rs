@@ -9,7 +9,7 @@ use super::outputs::{GetKeyPolicyOutput, Listed};
 use super::page::Page;
 use super::requests::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy};
 use super::state::Act;
-use super::{Error, Scope};
+use super::{Error, Key};
 
 /// The one name that a key's policy has.
 const DEFAULT: &str = "default";
@@ -26,8 +26,7 @@ pub fn get_key_policy(
     let found = directory.find_key(call, &request.key_id)?;
     check_name(request.policy_name.as_deref())?;
     let key = &found.entry.key;
-    let policy = key.policy.clone().unwrap_or_else(|| default_policy(&key.scope));
-    let output = GetKeyPolicyOutput { policy, policy_name: DEFAULT };
+    let output = GetKeyPolicyOutput { policy: policy_of(key), policy_name: DEFAULT };
     Ok(Done::of(found, None, output))
 }
 
@@ -42,7 +41,7 @@ pub fn put_key_policy(
 ) -> Result<Done<()>, Error> {
     let found = directory.find_key(call, &request.key_id)?;
     check_name(request.policy_name.as_deref())?;
-    update(found, Act::PutPolicy, |key| key.policy = Some(request.policy.as_str().to_owned()))
+    update(found, Act::PutPolicy, |key| key.policy = Some(request.policy.as_str().into()))
 }
 
 /// `ListKeyPolicies`: one, `default`.
@@ -74,9 +73,15 @@ fn check_name(name: Option<&str>) -> Result<(), Error> {
     }
 }
 
+/// A key's own policy, or the default one.
+pub(super) fn policy_of(key: &Key) -> String {
+    let own = key.policy.as_deref().map(str::to_owned);
+    own.unwrap_or_else(|| default_policy(key.scope.account()))
+}
+
 /// AWS's, as it is written there (Developer Guide, "Default key policy").
-pub(super) fn default_policy(scope: &Scope) -> String {
-    let account = scope.account();
+#[must_use]
+pub fn default_policy(account: &str) -> String {
     format!(
         "{{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"key-default-1\",\n  \"Statement\" : [ {{\n    \
          \"Sid\" : \"Enable IAM User Permissions\",\n    \"Effect\" : \"Allow\",\n    \

@@ -142,6 +142,10 @@ pub struct Caller {
     pub deadline: Option<Instant>,
     /// The caller's place in a trace, if it has one.
     pub trace: Option<TraceParent>,
+    /// Whether nobody can listen in between: TLS, or no wire at all.
+    pub secure: bool,
+    /// The service that calls on the principal's behalf: `s3.us-east-1.amazonaws.com`.
+    pub via: Option<String>,
     /// Whether the call only asks if it would succeed (AWS's `DryRun`).
     pub dry_run: bool,
 }
@@ -159,6 +163,8 @@ impl Caller {
             request_id: uuid::Uuid::new_v4().to_string(),
             deadline: None,
             trace: None,
+            secure: true,
+            via: None,
             dry_run: false,
         }
     }

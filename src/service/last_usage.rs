@@ -4,8 +4,9 @@
 
 use super::Error;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight};
-use super::operations::{Registered, key};
+use super::operations::Registered;
 use super::permit::Permit;
+use super::targets;
 use crate::audit::{Event, Order, Query};
 use crate::kms::{self, GetKeyLastUsage, KeyLastUsage, Request, Usage};
 
@@ -33,14 +34,14 @@ impl Operation for GetKeyLastUsage {
         Request::violations(self)
     }
 
-    fn targets(&self, rooms: &Rooms, at: &Circumstances) -> Result<Vec<Target>, Error> {
-        Ok(vec![key(rooms, at, &self.key_id)?.named(Self::ACTION)])
+    fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {
+        Ok(vec![targets::key(rooms, at, &self.key_id)?.named(Self::ACTION)])
     }
 
     fn execute(
         &self,
         rooms: &Rooms,
-        at: &Circumstances,
+        at: &Circumstances<'_>,
         _: &Permit,
     ) -> Result<Executed<KeyLastUsage>, Error> {
         let found = rooms.keys.find_key(&at.call(), &self.key_id)?;

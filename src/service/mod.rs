@@ -12,8 +12,11 @@
 //! | `permit.rs` | leave to run one operation on one resource |
 //! | `pending.rs` | a result that is not yet recorded |
 //! | `operation.rs` | what an operation is |
+//! | `targets.rs` | what an action is done to |
+//! | `policies.rs` | key policies as they were read |
+//! | `surroundings.rs` | what conditions of policies look at |
 //! | `operations.rs` | the register: every operation there is |
-//! | `access.rs` | what is checked of policies and grants before keys store them |
+//! | `access.rs` | what is checked of policies before keys store them |
 //! | `walk.rs` | the walk itself |
 //! | `slow_lane.rs` | where calls wait that take seconds |
 //! | `sweep.rs` | what is done when its time has come |
@@ -39,9 +42,12 @@ mod operation;
 mod operations;
 mod pending;
 mod permit;
+mod policies;
 mod signature;
 mod slow_lane;
+mod surroundings;
 mod sweep;
+mod targets;
 mod trace;
 mod trail;
 mod walk;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::Error;
 use super::metrics::Metrics;
 use super::operation::Rooms;
+use super::policies::Policies;
 use crate::audit::{self, Leaf, Log, LogSigner};
 use crate::crypto::{Purpose, derive};
 use crate::kms::Directory;
@@ -46,7 +47,8 @@ impl Opened {
         let anchor = directory.anchor()?;
         let log = open_log(&directory, &anchor)?;
         let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
-        let rooms = Arc::new(Rooms { keys: Directory::new(secret), log });
+        let rooms =
+            Arc::new(Rooms { keys: Directory::new(secret), policies: Policies::default(), log });
         let revisions = replay(&directory, &rooms)?;
         let (grown, size) = watch::channel(rooms.log.head().size);
         let journal = Journal { rooms: Arc::clone(&rooms), grown };

@@ -1,10 +1,14 @@
 //! What an operation is, for the walk.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::Error;
+use super::credential::Caller;
 use super::pending::Writes;
 use super::permit::Permit;
+use super::policies::Policies;
 use crate::audit::{Event, Log};
 use crate::iam::Resource;
 use crate::kms::{self, Directory, Scope};
@@ -15,20 +19,24 @@ use crate::store::{Revision, RowId};
 pub struct Rooms {
     /// Keys, aliases, key material.
     pub keys: Directory,
+    /// Key policies, as they were read.
+    pub policies: Policies,
     /// The audit trail.
     pub log: Log,
 }
 
 /// One call's circumstances, as rooms see them.
 #[derive(Debug)]
-pub struct Circumstances {
+pub struct Circumstances<'a> {
     /// Account and region.
     pub scope: Scope,
     /// The time of the call.
     pub now: DateTime<Utc>,
+    /// The call as its door received it.
+    pub(super) caller: &'a Caller,
 }
 
-impl Circumstances {
+impl Circumstances<'_> {
     /// As the room of keys takes them.
     pub(super) const fn call(&self) -> kms::Call<'_> {
         kms::Call { scope: &self.scope, now: self.now }
@@ -43,15 +51,17 @@ pub struct Target {
     /// To what.
     pub(super) resource: Resource,
     /// The key, when it is one.
-    pub(super) key: Option<kms::id::KeyPlace>,
+    pub(super) key: Option<Arc<kms::KeyEntry>>,
+    /// The alias by which the caller named it.
+    pub(super) alias: Option<String>,
     /// The rows by which it was found, that the commit compares: the decision holds for these.
     pub(super) reads: Vec<(RowId, Revision)>,
 }
 
 impl Target {
-    /// Something of the caller's own account.
-    pub(super) const fn account(action: &'static str) -> Self {
-        Self { action, resource: Resource::Account, key: None, reads: Vec::new() }
+    /// Where its key lies, when it is one.
+    pub(super) fn place(&self) -> Option<kms::id::KeyPlace> {
+        self.key.as_ref().map(|entry| entry.key.place())
     }
 }
 
@@ -111,6 +121,9 @@ pub trait Operation: Send + Sync + 'static {
         kms::Violations::default()
     }
 
+    /// Puts down what conditions of policies see of the request, when it asks for `action`.
+    fn observe(&self, _action: &str, _known: &mut kms::Known) {}
+
     /// The encryption context that `action` is done with, for those that have one.
     fn context(&self, _action: &str) -> Option<&kms::EncryptionContext> {
         None
@@ -125,7 +138,7 @@ pub trait Operation: Send + Sync + 'static {
     ///
     /// # Errors
     /// When a name cannot be resolved: there is then nothing to be allowed.
-    fn targets(&self, rooms: &Rooms, at: &Circumstances) -> Result<Vec<Target>, Error>;
+    fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error>;
 
     /// Runs it. May run again, when a row that it read changed before its commit.
     ///
@@ -134,7 +147,7 @@ pub trait Operation: Send + Sync + 'static {
     fn execute(
         &self,
         rooms: &Rooms,
-        at: &Circumstances,
+        at: &Circumstances<'_>,
         permit: &Permit,
     ) -> Result<Executed<Self::Output>, Error>;
 

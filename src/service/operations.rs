@@ -14,10 +14,9 @@ use super::access;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight};
 use super::pending::Writes;
 use super::permit::Permit;
+use super::targets;
 use crate::audit::Event;
-use crate::iam::Resource;
 use crate::kms;
-use crate::store::{Revision, RowId};
 
 /// One line of the register, for documentation, tests and tools.
 #[derive(Debug, Clone, Copy)]
@@ -70,10 +69,14 @@ macro_rules! register {
                     kms::Request::violations(self)
                 }
 
+                fn observe(&self, action: &str, known: &mut kms::Known) {
+                    kms::Request::observe(self, action, known);
+                }
+
                 fn targets(
                     &self,
                     rooms: &Rooms,
-                    at: &Circumstances,
+                    at: &Circumstances<'_>,
                 ) -> Result<Vec<Target>, Error> {
                     Ok(vec![$({
                         let found = || Ok(register!(@target $target, self, rooms, at $(, $field)?));
@@ -92,7 +95,7 @@ macro_rules! register {
                 fn execute(
                     &self,
                     rooms: &Rooms,
-                    at: &Circumstances,
+                    at: &Circumstances<'_>,
                     permit: &Permit,
                 ) -> Result<Executed<Self::Output>, Error> {
                     let _ = permit;
@@ -121,20 +124,15 @@ macro_rules! register {
     };
     (@target destination, $self:ident, $rooms:ident, $at:ident) => {
         match &$self.destination_key_id {
-            Some(named) => key($rooms, $at, named),
-            None => blob($rooms, $at, &$self.ciphertext_blob),
+            Some(named) => targets::key($rooms, $at, named),
+            None => targets::blob($rooms, $at, &$self.ciphertext_blob),
         }?
     };
     (@target replica, $self:ident, $rooms:ident, $at:ident) => {
-        resource(kms::replica_in(
-            &$rooms.keys,
-            &$at.call(),
-            &$self.key_id,
-            &$self.primary_region,
-        )?)
+        targets::replica($rooms, $at, &$self.key_id, &$self.primary_region)?
     };
     (@target source, $self:ident, $rooms:ident, $at:ident) => {
-        source(
+        targets::source(
             $rooms,
             $at,
             $self.encryption_algorithm.as_deref(),
@@ -143,7 +141,7 @@ macro_rules! register {
         )?
     };
     (@target re_encrypted, $self:ident, $rooms:ident, $at:ident) => {
-        source(
+        targets::source(
             $rooms,
             $at,
             $self.source_encryption_algorithm.as_deref(),
@@ -151,8 +149,11 @@ macro_rules! register {
             $self.source_key_id.as_deref(),
         )?
     };
+    (@target retired, $self:ident, $rooms:ident, $at:ident) => {
+        targets::retired($rooms, $at, $self)?
+    };
     (@target $target:ident, $self:ident, $rooms:ident, $at:ident $(, $field:ident)?) => {
-        $target($rooms, $at $(, &$self.$field)?)?
+        targets::$target($rooms, $at $(, &$self.$field)?)?
     };
     (@mode reads) => { true };
     (@mode writes) => { false };
@@ -163,7 +164,7 @@ register! {
     CancelKeyDeletion => kms::cancel_key_deletion, writes,
         on [key "kms:CancelKeyDeletion", key_id], records [key_id];
     CreateAlias => kms::create_alias, writes,
-        on [used "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
+        on [alias_name "kms:CreateAlias", alias_name; used "kms:CreateAlias", target_key_id], records [alias_name, target_key_id];
     CreateGrant => kms::create_grant, writes cross_account dry_run,
         on [key "kms:CreateGrant", key_id],
         records [
@@ -188,7 +189,7 @@ register! {
         records [key_id, encryption_algorithm] context encryption_context,
         weighs |asked| opening(asked.encryption_algorithm.as_deref());
     DeleteAlias => kms::delete_alias, writes,
-        on [alias "kms:DeleteAlias", alias_name], records [alias_name];
+        on [alias_name "kms:DeleteAlias", alias_name; alias "kms:DeleteAlias", alias_name], records [alias_name];
     DeleteExpiredKeyMaterial => kms::delete_expired_key_material, writes,
         on [account "kms:DeleteExpiredKeyMaterial"], records [key_id];
     DeleteImportedKeyMaterial => kms::delete_imported_key_material, writes,
@@ -286,8 +287,7 @@ register! {
         ]
         checks access::replica_policy;
     RetireGrant => kms::retire_grant, writes cross_account dry_run,
-        on [account "kms:RetireGrant"], records [key_id, grant_id]
-        checks access::retirement;
+        on [retired "kms:RetireGrant"], records [key_id, grant_id];
     RevokeGrant => kms::revoke_grant, writes cross_account dry_run,
         on [key "kms:RevokeGrant", key_id], records [key_id, grant_id];
     RewrapDataKey => kms::rewrap_data_key, reads cross_account,
@@ -310,7 +310,10 @@ register! {
     UnwrapDataKey => kms::unwrap_data_key, reads cross_account,
         on [blob "kms:Decrypt", ciphertext_blob], records [key_id] context encryption_context;
     UpdateAlias => kms::update_alias, writes,
-        on [alias "kms:UpdateAlias", alias_name; used "kms:UpdateAlias", target_key_id],
+        on [
+            alias_name "kms:UpdateAlias", alias_name; alias "kms:UpdateAlias", alias_name;
+            used "kms:UpdateAlias", target_key_id
+        ],
         records [alias_name, target_key_id];
     UpdateKeyDescription => kms::update_key_description, writes,
         on [key "kms:UpdateKeyDescription", key_id], records [key_id, description];
@@ -410,69 +413,6 @@ fn record(event: &mut Event, name: &str, value: &impl serde::Serialize) {
         Ok(given) => given,
     };
     event.parameters.insert(name.to_owned(), given);
-}
-
-/// What an action is done to, before the action is named.
-pub(super) struct Named {
-    resource: Resource,
-    key: Option<kms::id::KeyPlace>,
-    reads: Vec<(RowId, Revision)>,
-}
-
-impl Named {
-    pub(super) fn named(self, action: &'static str) -> Target {
-        Target { action, resource: self.resource, key: self.key, reads: self.reads }
-    }
-
-    const fn bare(resource: Resource) -> Self {
-        Self { resource, key: None, reads: Vec::new() }
-    }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the register calls every target alike")]
-fn account(_rooms: &Rooms, _at: &Circumstances) -> Result<Named, Error> {
-    Ok(Named::bare(Resource::Account))
-}
-
-pub(super) fn key(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
-    Ok(resource(rooms.keys.find(&at.call(), reference)?))
-}
-
-fn used(rooms: &Rooms, at: &Circumstances, reference: &str) -> Result<Named, Error> {
-    Ok(resource(rooms.keys.find_used(&at.call(), reference)?))
-}
-
-fn blob(rooms: &Rooms, at: &Circumstances, bytes: &[u8]) -> Result<Named, Error> {
-    Ok(resource(rooms.keys.find_by_blob(&at.call(), bytes)?))
-}
-
-fn source(
-    rooms: &Rooms,
-    at: &Circumstances,
-    algorithm: Option<&str>,
-    blob: Option<&[u8]>,
-    insisted: Option<&str>,
-) -> Result<Named, Error> {
-    Ok(resource(kms::source_key(&rooms.keys, &at.call(), algorithm, blob, insisted)?))
-}
-
-fn alias(rooms: &Rooms, at: &Circumstances, name: &str) -> Result<Named, Error> {
-    let arn = kms::alias_target(&rooms.keys, &at.call(), name)?;
-    Ok(match rooms.keys.find(&at.call(), name) {
-        Ok(found) => resource(found),
-        // Its key is past its last day; the alias goes with it.
-        Err(_) => {
-            let account = at.scope.account().to_owned();
-            Named::bare(Resource::Key { account, arn, policy: None })
-        }
-    })
-}
-
-fn resource(found: kms::Found) -> Named {
-    let key = &found.entry.key;
-    let (account, arn) = (key.scope.account().to_owned(), key.arn());
-    let resource = Resource::Key { account, arn, policy: key.policy.clone() };
-    Named { resource, key: Some(key.place()), reads: found.reads }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Leave to run one operation. Made here alone, by the decision, and consumed by the execution.
 
+use std::cell::LazyCell;
+
 use super::Error;
-use super::operation::{Operation, Rooms, Target};
-use crate::iam::{Decision, Principal, Resource, decide};
+use super::operation::{Circumstances, Operation, Rooms, Target};
+use super::surroundings;
+use crate::iam::{Decision, Granted, Principal, Question, Resource, Side, decide};
 use crate::kms;
 use crate::store::{Revision, RowId};
 
@@ -33,8 +36,15 @@ impl Permit {
     }
 }
 
-/// Decides on every target of a call: whether another account may at all, the key's policy, and where
-/// it is silent, grants. The second stage of the walk.
+/// A refusal, and the statement that decided it, if one did.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) error: Error,
+    pub(super) decided_by: Option<String>,
+}
+
+/// Decides on every target of a call: whether another account may at all, then as [`decide`] does. The
+/// second stage of the walk.
 ///
 /// # Errors
 /// [`Error::AccessDenied`] at the first target that nothing allows or something forbids;
@@ -43,63 +53,56 @@ pub(super) fn authorise<O: Operation>(
     principal: &Principal,
     rooms: &Rooms,
     request: &O,
+    at: &Circumstances<'_>,
     targets: &[Target],
-) -> Result<Permit, Error> {
-    let (mut decided_by, mut reads) = (String::new(), Vec::new());
-    for Target { action, resource, key, reads: found } in targets {
+) -> Result<Permit, Refusal> {
+    let (mut decided_by, mut reads) = ("no permission is needed".to_owned(), Vec::new());
+    for target in targets {
+        let Target { action, resource, key, reads: found, .. } = target;
         reads.extend_from_slice(found);
-        let denied = |because: String| denied(principal, action, resource, because);
-        if !O::CROSS_ACCOUNT && is_foreign(principal, resource) {
-            return Err(hidden(principal, action));
+        if !O::CROSS_ACCOUNT && resource.is_foreign(principal) {
+            return Err(Refusal { error: hidden(principal, action), decided_by: None });
         }
-        decided_by = match decide(principal, action, resource) {
-            Decision::Allow(statement) => statement,
-            Decision::Deny(_) => {
-                return Err(denied("with an explicit deny in a resource-based policy".to_owned()));
+        let context = LazyCell::new(|| {
+            surroundings::of_call(principal, rooms, at, request, (target, targets))
+        });
+        let question = Question { principal, action, resource: &resource.arn, context: &context };
+        let mut relied_on = None;
+        let decision = decide(&question, resource, || {
+            let operation = action.strip_prefix("kms:").unwrap_or(action);
+            let means = |name: &str| principal.named_by(name);
+            let within = |grant: &kms::Grant| request.within(grant);
+            let place = key.as_ref()?.key.place();
+            let context = request.context(action);
+            let (grant, naming) = rooms.keys.granting(&place, operation, context, means, within)?;
+            relied_on = Some((grant.row(), grant.revision));
+            Some(Granted { name: format!("grant {}", grant.id), naming })
+        });
+        match decision {
+            Decision::Allow { by, statement } => {
+                decided_by = statement;
+                reads.extend(relied_on.filter(|_| by == Side::Grant));
             }
-            Decision::ImplicitDeny => {
-                let context = request.context(action);
-                let operation = action.strip_prefix("kms:").unwrap_or(action);
-                let within = |grant: &kms::Grant| request.within(grant);
-                let grant = key.as_ref().and_then(|key| {
-                    rooms.keys.granting(key, &principal.arn, operation, context, within)
-                });
-                let grant = grant.ok_or_else(|| denied(silent(action)))?;
-                reads.push((grant.row(), grant.revision));
-                format!("grant {}", grant.id)
+            refused => {
+                let error = denied(principal, action, resource, &refused);
+                let decided_by = refused.statement().map(str::to_owned);
+                return Err(Refusal { error, decided_by });
             }
-        };
+        }
     }
     Ok(Permit { principal: principal.clone(), decided_by, reads })
 }
 
-fn is_foreign(principal: &Principal, resource: &Resource) -> bool {
-    matches!(resource, Resource::Key { account, .. } if *account != principal.account)
-}
-
-impl Permit {
-    /// What a refusal says when the operation itself has a rule about who may.
-    pub(super) fn denied(&self, action: &str, key: &kms::Key) -> Error {
-        let (account, arn) = (key.scope.account().to_owned(), key.arn());
-        let resource = Resource::Key { account, arn, policy: None };
-        denied(&self.principal, action, &resource, silent(action))
-    }
-}
-
-fn silent(action: &str) -> String {
-    format!("because no resource-based policy allows the {action} action")
-}
-
 /// A refusal: in full of what is the principal's account's own, [`hidden`] otherwise.
-fn denied(principal: &Principal, action: &str, resource: &Resource, because: String) -> Error {
-    if is_foreign(principal, resource) {
+fn denied(principal: &Principal, action: &str, resource: &Resource, decision: &Decision) -> Error {
+    if resource.is_foreign(principal) {
         return hidden(principal, action);
     }
     Error::AccessDenied {
         principal: principal.arn.clone(),
         action: action.to_owned(),
-        resource: resource.arn().to_owned(),
-        because,
+        resource: resource.arn.clone(),
+        because: decision.because(action),
     }
 }
 

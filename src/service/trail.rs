@@ -11,6 +11,7 @@ use super::opening::Opened;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight};
 use super::operations::Registered;
 use super::permit::Permit;
+use super::targets;
 use crate::audit::{self, Event, Head, Record};
 
 /// Records that meet every condition given, in pages.
@@ -99,10 +100,13 @@ const fn registered<O: Operation>(about: &'static str) -> Registered {
     Registered { name, action, actions: &[], about, read_only: O::READ_ONLY, dry_run: false }
 }
 
-/// Every account's root may read the whole trail: it is one log, and verifying needs all of it.
-#[expect(clippy::unnecessary_wraps, reason = "what the register's targets give")]
-fn trail(action: &'static str) -> Result<Vec<Target>, Error> {
-    Ok(vec![Target::account(action)])
+/// Whoever may in any account reads the whole trail: it is one log, and verifying needs all of it.
+fn trail(
+    action: &'static str,
+    rooms: &Rooms,
+    at: &Circumstances<'_>,
+) -> Result<Vec<Target>, Error> {
+    Ok(vec![targets::account(rooms, at)?.named(action)])
 }
 
 impl Operation for Query {
@@ -115,14 +119,14 @@ impl Operation for Query {
         Weight::Heavy
     }
 
-    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
-        trail(Self::ACTION)
+    fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION, rooms, at)
     }
 
     fn execute(
         &self,
         rooms: &Rooms,
-        _: &Circumstances,
+        _: &Circumstances<'_>,
         _: &Permit,
     ) -> Result<Executed<audit::Page>, Error> {
         Ok(Executed::read(rooms.log.query(&self.0)?))
@@ -139,14 +143,14 @@ impl Operation for GetCheckpoint {
     const ACTION: &'static str = "strongroom:GetCheckpoint";
     const READ_ONLY: bool = true;
 
-    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
-        trail(Self::ACTION)
+    fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION, rooms, at)
     }
 
     fn execute(
         &self,
         rooms: &Rooms,
-        _: &Circumstances,
+        _: &Circumstances<'_>,
         _: &Permit,
     ) -> Result<Executed<(Head, String)>, Error> {
         let head = rooms.log.head();
@@ -162,14 +166,14 @@ impl Operation for Tail {
     const ACTION: &'static str = "strongroom:TailAuditTrail";
     const READ_ONLY: bool = true;
 
-    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
-        trail(Self::ACTION)
+    fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION, rooms, at)
     }
 
     fn execute(
         &self,
         rooms: &Rooms,
-        _: &Circumstances,
+        _: &Circumstances<'_>,
         _: &Permit,
     ) -> Result<Executed<TailStart>, Error> {
         let size = rooms.log.head().size;
@@ -194,14 +198,14 @@ impl Operation for VerifyLog {
         Weight::Slow
     }
 
-    fn targets(&self, _: &Rooms, _: &Circumstances) -> Result<Vec<Target>, Error> {
-        trail(Self::ACTION)
+    fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION, rooms, at)
     }
 
     fn execute(
         &self,
         rooms: &Rooms,
-        _: &Circumstances,
+        _: &Circumstances<'_>,
         _: &Permit,
     ) -> Result<Executed<Head>, Error> {
         Ok(Executed::read(rooms.log.check_all()?))

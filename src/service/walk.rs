@@ -202,18 +202,19 @@ impl Service {
             return Err(Error::Kms(kms::Error::Validation(message)));
         }
         let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
-        let at = Circumstances { scope, now: event.time };
+        let at = Circumstances { scope, now: event.time, caller };
         let absent = |error| match error {
             Error::Kms(kms::Error::Hidden) => hidden(&principal, O::ACTION),
             Error::AccessHidden { action, .. } => hidden(&principal, &action),
             other => other,
         };
         let targets = request.targets(rooms, &at).map_err(absent)?;
-        event.key = targets.iter().find_map(|target| match &target.resource {
-            crate::iam::Resource::Key { arn, .. } => Some(arn.clone()),
-            crate::iam::Resource::Account => None,
-        });
-        let permit = authorise(&principal, rooms, request, &targets)?;
+        let key = targets.iter().find(|target| target.key.is_some());
+        event.key = key.map(|target| target.resource.arn.clone());
+        let permit = authorise(&principal, rooms, request, &at, &targets).map_err(|refusal| {
+            event.decided_by = refusal.decided_by;
+            refusal.error
+        })?;
         event.decided_by = Some(permit.decided_by().to_owned());
         let mut executed = request.execute(rooms, &at, &permit).map_err(absent)?;
         executed.writes.rely_on(permit.reads());

@@ -29,6 +29,8 @@ pub struct Peer {
     pub door: &'static str,
     /// The address, or `in-process`.
     pub address: String,
+    /// Whether nobody can listen in between.
+    pub secure: bool,
 }
 
 /// Accepts connections until `shutdown` resolves, then lets running calls finish.
@@ -58,7 +60,7 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         let _ = stream.set_nodelay(true);
-        let peer = Peer { door: "grpc", address: address.ip().to_string() };
+        let mut peer = Peer { door: "grpc", address: address.ip().to_string(), secure: false };
         let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
         let (mut closed, metrics) = (closed.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
@@ -74,6 +76,7 @@ pub async fn serve(
                 }
                 Some(Begun::Tls(stream, version)) => {
                     let _counted = metrics.connected(true);
+                    peer.secure = true;
                     connection(stream, version, router, peer, watcher).await;
                 }
                 None => {}

@@ -29,6 +29,7 @@ pub(super) fn caller(
     caller.door = "aws";
     if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<Peer>>() {
         caller.source.clone_from(&peer.address);
+        caller.secure = peer.secure;
     }
     let agent = header(&parts.headers, "user-agent");
     caller.user_agent = agent.map(|agent| agent.chars().take(256).collect());

@@ -10,6 +10,7 @@ mod command_line;
 mod corpus;
 mod crash;
 mod damage;
+mod decisions;
 mod in_process;
 mod server;
 mod store;

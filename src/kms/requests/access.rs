@@ -1,6 +1,6 @@
 //! Policies and grants: one request type an operation.
 
-use super::{Request, Violations, requests};
+use super::{Known, Request, Violations, requests};
 use crate::kms::given::Text;
 use crate::kms::outputs::{
     CreateGrantOutput, GetKeyPolicyOutput, GrantConstraints, GrantEntry, Listed,

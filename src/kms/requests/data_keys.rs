@@ -2,7 +2,7 @@
 //!
 //! `RewrapDataKey`, `UnwrapDataKey` and `WrapDataKey` are ours.
 
-use super::{EncryptionContext, Recipient, Request, Violations, requests};
+use super::{EncryptionContext, Known, Recipient, Request, Violations, requests};
 use crate::crypto::Plaintext;
 use crate::kms::given::{Bytes, Text};
 use crate::kms::outputs::{

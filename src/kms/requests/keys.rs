@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Request, Violations, requests};
+use super::{Known, Request, Violations, requests};
 use crate::kms::given::{Bytes, Text};
 use crate::kms::outputs::{
     AliasEntry, CancelKeyDeletionOutput, GetPublicKeyOutput, ImportKeyMaterialOutput, KeyLastUsage,

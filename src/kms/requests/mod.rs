@@ -19,6 +19,7 @@ pub use keys::*;
 
 use std::collections::BTreeMap;
 
+use super::conditions::Known;
 use super::violations::Violations;
 
 /// Names and values that are authenticated with a ciphertext.
@@ -43,6 +44,9 @@ pub trait Request {
 
     /// What the model of the API forbids about the request as it is.
     fn violations(&self) -> Violations;
+
+    /// Puts down what conditions of policies see of the request, when it asks for `action`.
+    fn observe(&self, action: &str, known: &mut Known);
 }
 
 macro_rules! requests {
@@ -63,6 +67,11 @@ macro_rules! requests {
                 let mut found = Violations::default();
                 $(found.check(stringify!($request), stringify!($field), &self.$field);)*
                 found
+            }
+
+            fn observe(&self, action: &str, known: &mut Known) {
+                $(known.member(stringify!($request), action, stringify!($field), &self.$field);)*
+                let _ = (action, known);
             }
         }
     )+};

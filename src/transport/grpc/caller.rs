@@ -26,6 +26,7 @@ pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<Peer>>() {
         caller.door = peer.door;
         caller.source.clone_from(&peer.address);
+        caller.secure = peer.secure;
     }
     if let Some(id) = text("x-request-id").and_then(|id| Uuid::try_parse(id).ok()) {
         caller.request_id = id.to_string();

@@ -1,0 +1,195 @@
+//! The table of decisions: every case of `tests/vectors/iam/`, each with its source in AWS's
+//! documentation.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use strongroom::iam::{
+    Context, Decision, Granted, Guard, Kind, Naming, Policy, PolicyKind, Principal, Question,
+    Resource, Side, Standing, decide,
+};
+
+#[test]
+fn every_decision_is_the_documented_one() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/iam");
+    let (mut cases, mut wrong) = (0, Vec::new());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let file: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for group in file["groups"].as_array().unwrap() {
+            assert!(!group["source"].as_str().unwrap().is_empty());
+            for row in group["rows"].as_array().unwrap() {
+                cases += 1;
+                let mut case = group["base"].clone();
+                for (pointer, value) in row["set"].as_object().into_iter().flatten() {
+                    put(&mut case, pointer, value);
+                }
+                let name = row["name"].as_str().unwrap();
+                let expected = format!("{} by {}", text(&row["expect"]), text(&row["by"]));
+                let found = decided(&case);
+                if found != expected {
+                    wrong.push(format!("{} | {name}: {found}, not {expected}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cases >= 300, "the table has {cases} cases");
+}
+
+/// Sets what a JSON pointer names; `null` takes it away.
+fn put(case: &mut Value, pointer: &str, value: &Value) {
+    let (parent, last) = pointer.rsplit_once('/').unwrap();
+    let last = last.replace("~1", "/").replace("~0", "~");
+    match case.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer} has no parent")) {
+        Value::Array(items) => match last.parse::<usize>().unwrap() {
+            next if next == items.len() => items.push(value.clone()),
+            index => items[index] = value.clone(),
+        },
+        Value::Object(members) if value.is_null() => drop(members.remove(&last)),
+        Value::Object(members) => drop(members.insert(last, value.clone())),
+        other => panic!("{pointer}: {other} has no members"),
+    }
+}
+
+fn decided(case: &Value) -> String {
+    let principal = principal(&case["principal"]);
+    let (action, resource) =
+        (text(&case["action"]), resource(&case["resource"], &principal.account));
+    let pairs = context_pairs(&case["encryption_context"]);
+    let context = Box::new(context(case, &principal, &resource, &pairs));
+    let question =
+        Question { principal: &principal, action, resource: &resource.arn, context: &context };
+    let decision = decide(&question, &resource, || granted(case, &principal, action, &pairs));
+    let side = |side: Side| match side {
+        Side::Root => "root".to_owned(),
+        other => other.to_string(),
+    };
+    match decision {
+        Decision::Allow { by, .. } => format!("allow by {}", side(by)),
+        Decision::Deny { by, .. } => format!("explicit deny by {}", side(by)),
+        Decision::ImplicitDeny { missing } => format!("implicit deny by {}", side(missing)),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+fn policy(document: &Value, kind: PolicyKind) -> Arc<Policy> {
+    let read = Policy::parse("policy", &document.to_string(), kind);
+    Arc::new(read.unwrap_or_else(|error| panic!("{error}: {document}")))
+}
+
+fn principal(found: &Value) -> Principal {
+    let arn = text(&found["arn"]);
+    let all = |member: &str| -> Vec<Arc<Policy>> {
+        let documents = found[member].as_array().into_iter().flatten();
+        documents.map(|document| policy(document, PolicyKind::Identity)).collect()
+    };
+    let boundary = found.get("boundary").map(|document| policy(document, PolicyKind::Identity));
+    let standing = Standing {
+        policies: all("policies"),
+        boundary,
+        session: all("session"),
+        tags: context_pairs(&found["tags"]),
+        session_began: None,
+    };
+    let account = arn.split(':').nth(4).unwrap_or_default();
+    let kind = match found.get("role") {
+        _ if arn == "*" => Kind::Anonymous,
+        Some(role) => Kind::Session { role: text(role).to_owned() },
+        None if arn.ends_with(":root") => Kind::Root,
+        None => Kind::User,
+    };
+    let id = match (&kind, arn.rsplit_once('/')) {
+        (Kind::Root, _) => account.to_owned(),
+        (Kind::Session { .. }, Some((_, session))) => format!("AROAEXAMPLEID:{session}"),
+        _ => "AIDAEXAMPLEID".to_owned(),
+    };
+    let principal = Principal::new(arn.to_owned(), account, &id, kind);
+    Principal { standing: Arc::new(standing), ..principal }
+}
+
+fn resource(found: &Value, own_account: &str) -> Resource {
+    let arn = text(&found["arn"]);
+    let parts: Vec<&str> = arn.split(':').collect();
+    let account = found["account"].as_str().or(parts.get(4).copied()).unwrap_or(own_account);
+    let is_key = parts.get(2) == Some(&"kms") && parts[5].starts_with("key/");
+    let kind = if is_key { PolicyKind::Key } else { PolicyKind::Bucket };
+    let own = found.get("policy").map(|document| policy(document, kind));
+    let guard = match own {
+        own if !is_key => Guard::Beside(own),
+        Some(own) => Guard::Needed(own),
+        None => {
+            let text = strongroom::kms::default_policy(account);
+            Guard::Needed(policy(&serde_json::from_str(&text).unwrap(), PolicyKind::Key))
+        }
+    };
+    Resource { arn: arn.to_owned(), account: account.to_owned(), guard }
+}
+
+fn context_pairs(found: &Value) -> BTreeMap<String, String> {
+    let pairs = found.as_object().into_iter().flatten();
+    pairs.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
+}
+
+fn context(
+    case: &Value,
+    principal: &Principal,
+    resource: &Resource,
+    pairs: &BTreeMap<String, String>,
+) -> Context {
+    let mut context = Context::default();
+    principal.observe(&mut context);
+    context.put("kms:CallerAccount", &principal.account);
+    context.put("aws:ResourceAccount", &resource.account);
+    for (name, value) in context_pairs(&case["resource"]["tags"]) {
+        context.put(&format!("aws:ResourceTag/{name}"), value);
+    }
+    for (name, value) in pairs {
+        context.put(&format!("kms:EncryptionContext:{name}"), value);
+    }
+    context.put_all("kms:EncryptionContextKeys", pairs.keys());
+    for (name, value) in case["context"].as_object().into_iter().flatten() {
+        match value.as_array() {
+            Some(values) => context.put_all(name, values.iter().map(text)),
+            None => context.put(name, text(value)),
+        }
+    }
+    context
+}
+
+/// Operations with an encryption context, to which alone a grant's constraints apply.
+const HAVE_CONTEXT: [&str; 4] = ["Encrypt", "Decrypt", "GenerateDataKey", "ReEncrypt"];
+
+fn granted(
+    case: &Value,
+    principal: &Principal,
+    action: &str,
+    pairs: &BTreeMap<String, String>,
+) -> Option<Granted> {
+    let operation = action.strip_prefix("kms:")?;
+    let contains = |all: &BTreeMap<String, String>, some: &BTreeMap<String, String>| {
+        some.iter().all(|(name, value)| {
+            all.iter().any(|(found, held)| found.eq_ignore_ascii_case(name) && held == value)
+        })
+    };
+    let grants = case["resource"]["grants"].as_array().into_iter().flatten();
+    let named = grants.filter_map(|grant| {
+        let naming: Naming = principal.named_by(text(&grant["grantee"]))?;
+        let equals = context_pairs(&grant["encryption_context_equals"]);
+        let subset = context_pairs(&grant["encryption_context_subset"]);
+        let within = !HAVE_CONTEXT.iter().any(|start| operation.starts_with(start))
+            || contains(pairs, &subset)
+                && (equals.is_empty() || (contains(pairs, &equals) && contains(&equals, pairs)));
+        let operations = grant["operations"].as_array().unwrap();
+        (within && operations.iter().any(|granted| granted == operation)).then_some(naming)
+    });
+    named.max().map(|naming| Granted { name: "grant".to_owned(), naming })
+}
