@@ -104,7 +104,12 @@ impl Serve {
 /// Reads a credentials file.
 fn known(path: &Path) -> Result<Credentials, Error> {
     let text = config::secrets(path)?;
-    Credentials::parse(&text).map_err(|source| Error::Credentials { path: path.to_owned(), source })
+    let beside = |name: &str| {
+        let path = path.parent().unwrap_or(Path::new("")).join(name);
+        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    };
+    Credentials::parse(&text, &beside)
+        .map_err(|source| Error::Credentials { path: path.to_owned(), source })
 }
 
 /// Reads the credentials file again at each SIGHUP; one that cannot be used changes nothing.

@@ -33,11 +33,17 @@ pub enum Purpose {
     ObjectPart,
     /// The commitment to an object key, from the object key.
     ObjectCommitment,
+    /// The secret of a session's access key, from the sessions' secret and its id.
+    SessionSecret,
+    /// Session tokens, from the sessions' secret.
+    SessionToken,
+    /// What sessions are made with, from the root key.
+    SessionsSecret,
 }
 
 impl Purpose {
     /// Every purpose, for the test that labels are distinct.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::CiphertextBlob,
         Self::ImportToken,
         Self::KeysSecret,
@@ -48,6 +54,9 @@ impl Purpose {
         Self::ObjectKeyWrap,
         Self::ObjectPart,
         Self::ObjectCommitment,
+        Self::SessionSecret,
+        Self::SessionToken,
+        Self::SessionsSecret,
     ];
 
     /// The label that goes into HKDF's `info`.
@@ -64,6 +73,9 @@ impl Purpose {
             Self::ObjectKeyWrap => "strongroom/v1/object-key-wrap",
             Self::ObjectPart => "strongroom/v1/object-part",
             Self::ObjectCommitment => "strongroom/v1/object-commitment",
+            Self::SessionSecret => "strongroom/v1/session-secret",
+            Self::SessionToken => "strongroom/v1/session-token",
+            Self::SessionsSecret => "strongroom/v1/sessions-secret",
         }
     }
 }

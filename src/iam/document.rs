@@ -36,6 +36,9 @@ pub struct Malformed(pub String);
 /// Bytes of a document at the most, of any kind: a key policy's (API reference, `PutKeyPolicy`).
 pub const LONGEST: usize = 32_768;
 
+/// Characters of a session's policy at the most (STS API Reference, `AssumeRole`).
+pub const LONGEST_SESSION_POLICY: usize = 2_048;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Document {

@@ -24,7 +24,7 @@ mod value;
 pub use condition::{Condition, Conditions};
 pub use context::Context;
 pub use decision::{Decision, Granted, Guard, Resource, Side, decide};
-pub use document::{Kind as PolicyKind, LONGEST, Malformed};
+pub use document::{Kind as PolicyKind, LONGEST, LONGEST_SESSION_POLICY, Malformed};
 pub use pattern::Pattern;
 pub use policy::{Effect, Policy, Question, Statement, Verdict};
 pub use principal::{Kind, Naming, Principal, Standing};

@@ -80,6 +80,21 @@ impl Policy {
         Self { name: name.to_owned(), statements: Vec::new() }
     }
 
+    /// A policy that allows everything.
+    #[must_use]
+    pub fn everything(name: &str) -> Self {
+        let anything = || Listed::AllBut(Vec::new());
+        let statement = Statement {
+            name: "everything".to_owned(),
+            effect: Effect::Allow,
+            principals: None,
+            actions: Actions(anything()),
+            resources: None,
+            conditions: Conditions::default(),
+        };
+        Self { name: name.to_owned(), statements: vec![statement] }
+    }
+
     /// What a record calls it: `key policy` and the like.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -2,16 +2,19 @@
 //!
 //! With a credentials file, signatures and bearer tokens are checked and nobody else is let in. Without
 //! one, and on loopback only, every access key is accepted: an access key id of 12 digits is the
-//! account, any other means account 000000000000 (docs/design.md, "Identity"). The principal is the
-//! account's root.
+//! account, any other means account 000000000000 (docs/design.md, "Identity"), and the principal is the
+//! account's root. The keys of a session are the session's with and without a file.
 
 use chrono::{DateTime, Utc};
+use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use super::Error;
 use super::credentials::Credentials;
+use super::session::{Session, secret_of};
 use super::signature::Signed;
 use super::trace::TraceParent;
+use crate::crypto::SecretKey;
 use crate::iam::Principal;
 use crate::kms::id::{is_account, is_region};
 
@@ -26,8 +29,10 @@ enum Presented {
     InProcess,
     /// Nothing, at a door where nothing may be enough.
     Nothing,
-    /// A bearer's word: an access key id, or a token where there are credentials.
+    /// A bearer's word: an access key id, or a token where there are credentials; a session's keys.
     Bearer(String),
+    /// An access key id, and what goes with it, whose signature nobody can check.
+    Unproved(String, Option<String>),
     /// A signed request.
     Signed(Box<Signed>),
     /// An access key id with a body that was not read to its end, and so cannot be checked.
@@ -46,6 +51,7 @@ impl std::fmt::Debug for Presented {
             Self::InProcess => "InProcess",
             Self::Nothing => "Nothing",
             Self::Bearer(_) => "Bearer(redacted)",
+            Self::Unproved(..) => "Unproved",
             Self::Signed(_) => "Signed",
             Self::Unread(..) => "Unread",
             Self::Missing => "Missing",
@@ -60,6 +66,12 @@ impl Credential {
     #[must_use]
     pub fn bearer(text: Option<String>) -> Self {
         Self(text.map_or(Presented::Nothing, Presented::Bearer))
+    }
+
+    /// An access key id and the session token beside it, if there is one, where no secret is known.
+    #[must_use]
+    pub const fn unproved(id: String, session_token: Option<String>) -> Self {
+        Self(Presented::Unproved(id, session_token))
     }
 
     /// A signed request.
@@ -90,7 +102,12 @@ impl Credential {
     #[must_use]
     pub(super) fn access_key_id(&self, known: Option<&Credentials>) -> Option<&str> {
         match &self.0 {
-            Presented::Bearer(id) => known.is_none().then_some(id),
+            // What follows the id of a session's key is its secret.
+            Presented::Bearer(text) => match text.split_once(':') {
+                Some((id, _)) if id.starts_with("ASIA") => Some(id),
+                _ => known.is_none().then_some(text),
+            },
+            Presented::Unproved(id, _) => Some(id),
             Presented::Signed(signed) => Some(&signed.id),
             Presented::Unread(id, _) => Some(id),
             Presented::InProcess
@@ -194,17 +211,25 @@ pub(super) const DEFAULT_REGION: &str = "us-east-1";
 /// The account of callers whose access key id is not one.
 pub(super) const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// Proves a credential. The first stage of the walk. `known` are the credentials that are configured.
+/// What credentials are held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// Who is known; none where every access key is accepted.
+    pub(super) credentials: Option<&'a Credentials>,
+    /// What sessions are made with.
+    pub(super) sessions: &'a SecretKey,
+    /// The time.
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Proves a credential. The first stage of the walk.
 ///
 /// # Errors
 /// [`Error::MissingAuthentication`], [`Error::IncompleteSignature`], [`Error::InvalidSignature`],
-/// [`Error::UnknownCredential`]; [`Error::Unauthenticated`] for an access key id that none can be.
-pub(super) fn authenticate(
-    credential: &Credential,
-    known: Option<&Credentials>,
-    now: DateTime<Utc>,
-) -> Result<Principal, Error> {
-    match (&credential.0, known) {
+/// [`Error::UnknownCredential`], [`Error::ExpiredToken`]; [`Error::Unauthenticated`] for an access key id
+/// that none can be.
+pub(super) fn authenticate(credential: &Credential, known: Known<'_>) -> Result<Principal, Error> {
+    match (&credential.0, known.credentials) {
         (Presented::InProcess, _) | (Presented::Nothing, None) => {
             Ok(Principal::root(DEFAULT_ACCOUNT, None))
         }
@@ -213,21 +238,53 @@ pub(super) fn authenticate(
             Err(Error::MissingAuthentication)
         }
         (Presented::Malformed(what), _) => Err(Error::IncompleteSignature(what.clone())),
-        (Presented::Bearer(id) | Presented::Unread(id, _), None) => unchecked(id),
-        (Presented::Signed(signed), None) => unchecked(&signed.id),
+        (Presented::Unread(id, _), None) => unchecked(id),
+        (Presented::Signed(signed), None) => {
+            unproved(&signed.id, signed.session_token.as_deref(), known)
+        }
+        (Presented::Unproved(id, token), None) => unproved(id, token.as_deref(), known),
         (Presented::Unread(_, why), Some(_)) => Err((*why).into()),
-        (Presented::Bearer(token), Some(known)) => {
-            let account = known.token(token).ok_or(Error::UnknownCredential)?;
-            Ok(Principal::root(account, None))
+        // A door looks for credentials before it reads a signature; these came in between.
+        (Presented::Unproved(..), Some(_)) => Err(Error::UnknownCredential),
+        (Presented::Bearer(text), credentials) => {
+            match (bearer_session(text, known), credentials) {
+                (Some(session), _) => session.principal(credentials, known.now),
+                (None, None) => unchecked(text),
+                (None, Some(credentials)) => {
+                    credentials.token(text).cloned().ok_or(Error::UnknownCredential)
+                }
+            }
         }
-        (Presented::Signed(signed), Some(known)) => {
-            signed.check_scope(now)?;
-            // A session token goes with keys that are not for long, and none of these is one.
-            let held = known.access_key(&signed.id).filter(|_| signed.session_token.is_none());
-            let held = held.ok_or(Error::UnknownCredential)?;
-            signed.check_signature(&held.secret)?;
-            Ok(Principal::root(&held.account, Some(signed.id.clone())))
+        (Presented::Signed(signed), Some(credentials)) => {
+            signed.check_scope(known.now)?;
+            let Some(token) = &signed.session_token else {
+                let held = credentials.access_key(&signed.id).ok_or(Error::UnknownCredential)?;
+                signed.check_signature(&held.secret)?;
+                let access_key_id = Some(signed.id.clone());
+                return Ok(Principal { access_key_id, ..held.principal.as_ref().clone() });
+            };
+            let session = Session::open(known.sessions, &signed.id, token);
+            let session = session.ok_or(Error::UnknownCredential)?;
+            signed.check_signature(&secret_of(known.sessions, &signed.id))?;
+            session.principal(Some(credentials), known.now)
         }
+    }
+}
+
+/// The session whose keys a bearer presents: `ID:SECRET:TOKEN`. A token without its secret proves nothing.
+fn bearer_session(text: &str, known: Known<'_>) -> Option<Session> {
+    let mut parts = text.splitn(3, ':');
+    let (id, secret, token) = (parts.next()?, parts.next()?, parts.next()?);
+    let session = Session::open(known.sessions, id, token)?;
+    let expected = secret_of(known.sessions, id);
+    bool::from(expected.expose().ct_eq(secret.as_bytes())).then_some(session)
+}
+
+/// Whose an access key is where none is known: of a session of ours, the session's.
+fn unproved(id: &str, token: Option<&str>, known: Known<'_>) -> Result<Principal, Error> {
+    match token.and_then(|token| Session::open(known.sessions, id, token)) {
+        Some(session) => session.principal(None, known.now),
+        None => unchecked(id),
     }
 }
 
@@ -246,9 +303,17 @@ mod tests {
     use super::super::signature::tests::example;
     use super::*;
 
+    fn prove(
+        credential: &Credential,
+        credentials: Option<&Credentials>,
+        now: DateTime<Utc>,
+    ) -> Result<Principal, Error> {
+        let sessions = SecretKey::from_bytes([7; 32]);
+        authenticate(credential, Known { credentials, sessions: &sessions, now })
+    }
+
     fn principal(id: &str) -> Result<Principal, Error> {
-        let credential = Credential::bearer(Some(id.to_owned()));
-        authenticate(&credential, None, DateTime::default())
+        prove(&Credential::bearer(Some(id.to_owned())), None, DateTime::default())
     }
 
     #[test]
@@ -257,7 +322,7 @@ mod tests {
         for id in ["AKIAIOSFODNN7EXAMPLE", "11112222333", "1111222233334", "11112222333x"] {
             assert_eq!(principal(id).unwrap().arn, "arn:aws:iam::000000000000:root");
         }
-        let nobody = authenticate(&Credential::default(), None, DateTime::default()).unwrap();
+        let nobody = prove(&Credential::default(), None, DateTime::default()).unwrap();
         assert_eq!(nobody.access_key_id, None);
     }
 
@@ -272,7 +337,7 @@ mod tests {
     fn with_credentials_nobody_is_believed_without_proof() {
         let known = credentials();
         let (signed, _, now) = example();
-        let check = |credential: &Credential| authenticate(credential, Some(&known), now);
+        let check = |credential: &Credential| prove(credential, Some(&known), now);
         let proved = check(&Credential::signed(signed.clone())).unwrap();
         assert_eq!(proved.arn, "arn:aws:iam::111122223333:root");
         let proved = check(&Credential::bearer(Some("test".to_owned()))).unwrap();

@@ -1,37 +1,41 @@
-//! The credentials file: which keys and tokens are known, and whose they are.
+//! Who is known: accounts, users and roles, their policies, and what they prove themselves with.
 //!
-//! ```toml
-//! [[account]]
-//! id = "111122223333"
-//!
-//! [[account.access_key]]
-//! id = "AKIAIOSFODNN7EXAMPLE"
-//! secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-//!
-//! [[account.token]]
-//! sha256 = "…"            # of a bearer token for gRPC, in hex
-//! ```
-//! Their holder is the account's root.
+//! The form of the file: `credentials_file.rs`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Deserialize;
-use zeroize::Zeroize;
-
+use super::credentials_file::{Account, File, Key, Token};
 use crate::crypto::{Plaintext, digest};
+use crate::iam::{Kind, Policy, PolicyKind, Principal, Standing};
 use crate::kms::id::is_account;
 
-/// Every key and token that is known.
+/// Every principal, key and token that is known.
 pub struct Credentials {
     keys: HashMap<String, AccessKey>,
-    tokens: HashMap<[u8; 32], String>,
+    tokens: HashMap<[u8; 32], Arc<Principal>>,
+    /// Roots and users, by their ARNs.
+    principals: HashMap<String, Arc<Principal>>,
+    /// By their ARNs.
+    roles: HashMap<String, Arc<Role>>,
 }
 
 /// A secret, and whose it is.
 pub(super) struct AccessKey {
     pub(super) secret: Plaintext,
+    pub(super) principal: Arc<Principal>,
+}
+
+/// A role: who may assume it, and what its sessions may.
+#[derive(Debug)]
+pub struct Role {
+    pub(super) arn: String,
     pub(super) account: String,
+    pub(super) id: String,
+    pub(super) trust: Arc<Policy>,
+    pub(super) standing: Standing,
+    pub(super) max_session_seconds: u32,
 }
 
 /// What is wrong with a credentials file. Never shows a secret.
@@ -39,59 +43,24 @@ pub(super) struct AccessKey {
 #[error("{0}")]
 pub struct Error(String);
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    account: Vec<Account>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Account {
-    id: String,
-    #[serde(default)]
-    access_key: Vec<Key>,
-    #[serde(default)]
-    token: Vec<Token>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Key {
-    id: String,
-    secret: String,
-}
-
-/// Wiped also when the file is refused because of another entry.
-impl Drop for Key {
-    fn drop(&mut self) {
-        self.secret.zeroize();
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Token {
-    sha256: String,
-}
+/// Reads a file that is named beside the credentials file.
+pub type Beside<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 impl Credentials {
-    /// Reads a file's text.
+    /// Reads a file's text; documents that are in files of their own come through `beside`.
     ///
     /// # Errors
-    /// [`Error`], which names the account or key and never shows a secret.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            // The library's own message quotes the line, which may hold a secret.
-            let line = error.span().map_or(0, |span| {
-                text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
-            });
-            Error(format!("line {line}: {}", error.message()))
-        })?;
-        let mut found = Self { keys: HashMap::new(), tokens: HashMap::new() };
+    /// [`Error`], which names the account, user, role or key and never shows a secret.
+    pub fn parse(text: &str, beside: Beside<'_>) -> Result<Self, Error> {
+        let file = File::parse(text).map_err(Error)?;
+        let mut found = Self {
+            keys: HashMap::new(),
+            tokens: HashMap::new(),
+            principals: HashMap::new(),
+            roles: HashMap::new(),
+        };
         for account in file.account {
-            found.add(account)?;
+            found.add(account, beside)?;
         }
         if found.keys.is_empty() && found.tokens.is_empty() {
             return Err(Error(
@@ -101,12 +70,61 @@ impl Credentials {
         Ok(found)
     }
 
-    fn add(&mut self, account: Account) -> Result<(), Error> {
-        let id = account.id;
+    fn add(&mut self, account: Account, beside: Beside<'_>) -> Result<(), Error> {
+        let Account { id, access_key, token, user, role } = account;
         if !is_account(&id) {
             return Err(Error(format!("account {id:?}: an account has 12 digits")));
         }
-        for mut key in account.access_key {
+        let root = Arc::new(Principal::root(&id, None));
+        if self.principals.contains_key(&root.arn) {
+            return Err(Error(format!("account {id} is there twice")));
+        }
+        self.enrol(root, access_key, token)?;
+        for user in user {
+            let arn = arn(&id, "user", user.path.as_deref(), &user.name)?;
+            let standing = standing(&arn, user.tags, &user.policies, user.boundary, beside)?;
+            let user_id = unique_id("AIDA", &arn);
+            let principal = Principal::new(arn, &id, &user_id, Kind::User);
+            let principal = Principal { standing: Arc::new(standing), ..principal };
+            if self.principals.contains_key(&principal.arn) {
+                return Err(Error(format!("{} is there twice", principal.arn)));
+            }
+            self.enrol(Arc::new(principal), user.access_key, user.token)?;
+        }
+        for role in role {
+            let arn = arn(&id, "role", role.path.as_deref(), &role.name)?;
+            let standing = standing(&arn, role.tags, &role.policies, role.boundary, beside)?;
+            let trust = document(&arn, "trust policy", &role.trust, PolicyKind::Trust, beside)?;
+            let max_session_seconds = role.max_session_seconds.unwrap_or(3600);
+            if !(3600..=43_200).contains(&max_session_seconds) {
+                return Err(Error(format!("{arn}: max_session_seconds is 3,600 to 43,200")));
+            }
+            let user_id = unique_id("AROA", &arn);
+            let account = id.clone();
+            let role = Role {
+                arn: arn.clone(),
+                account,
+                id: user_id,
+                trust,
+                standing,
+                max_session_seconds,
+            };
+            if self.roles.insert(arn.clone(), Arc::new(role)).is_some() {
+                return Err(Error(format!("{arn} is there twice")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a principal with what proves it.
+    fn enrol(
+        &mut self,
+        principal: Arc<Principal>,
+        keys: Vec<Key>,
+        tokens: Vec<Token>,
+    ) -> Result<(), Error> {
+        let arn = &principal.arn;
+        for mut key in keys {
             let secret = Plaintext::from(key.secret.as_bytes().to_vec());
             let name = std::mem::take(&mut key.id);
             let plain = !name.is_empty()
@@ -120,19 +138,20 @@ impl Credentials {
             if secret.is_empty() {
                 return Err(Error(format!("access key {name}: its secret is empty")));
             }
-            let held = AccessKey { secret, account: id.clone() };
+            let held = AccessKey { secret, principal: Arc::clone(&principal) };
             if self.keys.insert(name.clone(), held).is_some() {
                 return Err(Error(format!("access key {name} is there twice")));
             }
         }
-        for token in account.token {
+        for token in tokens {
             let mut hash = [0; 32];
             hex::decode_to_slice(&token.sha256, &mut hash)
-                .map_err(|_| Error(format!("account {id}: a token's sha256 has 64 hex digits")))?;
-            if self.tokens.insert(hash, id.clone()).is_some() {
-                return Err(Error(format!("account {id}: a token is there twice")));
+                .map_err(|_| Error(format!("{arn}: a token's sha256 has 64 hex digits")))?;
+            if self.tokens.insert(hash, Arc::clone(&principal)).is_some() {
+                return Err(Error(format!("{arn}: a token is there twice")));
             }
         }
+        self.principals.insert(arn.clone(), principal);
         Ok(())
     }
 
@@ -142,15 +161,125 @@ impl Credentials {
     }
 
     /// Whose a bearer token is. Only its hash is looked up, so time says nothing of others.
-    pub(super) fn token(&self, token: &str) -> Option<&str> {
-        self.tokens.get(&digest::sha256(&[token.as_bytes()])).map(String::as_str)
+    pub(super) fn token(&self, token: &str) -> Option<&Principal> {
+        self.tokens.get(&digest::sha256(&[token.as_bytes()])).map(Arc::as_ref)
+    }
+
+    /// A root or user by its ARN; a role, or a session of one, as a session of it.
+    #[must_use]
+    pub fn principal(&self, arn: &str) -> Option<Principal> {
+        if let Some(principal) = self.principals.get(arn) {
+            return Some(principal.as_ref().clone());
+        }
+        let session = |role: &Role, name: &str| role.session(name, BTreeMap::new(), Vec::new());
+        if let Some(role) = self.roles.get(arn) {
+            return Some(session(role, "any"));
+        }
+        let (account, rest) = arn.strip_prefix("arn:aws:sts::")?.split_once(":assumed-role/")?;
+        let (name, session_name) = rest.split_once('/')?;
+        let named = |role: &&Arc<Role>| role.account == account && role.name() == name;
+        Some(session(self.roles.values().find(named)?, session_name))
+    }
+
+    /// A role by its ARN.
+    pub(super) fn role(&self, arn: &str) -> Option<&Role> {
+        self.roles.get(arn).map(Arc::as_ref)
+    }
+}
+
+impl Role {
+    /// Its name, without its path.
+    pub(super) fn name(&self) -> &str {
+        self.arn.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// A session of it, with tags and policies of its own.
+    pub(super) fn session(
+        &self,
+        name: &str,
+        tags: BTreeMap<String, String>,
+        policies: Vec<Arc<Policy>>,
+    ) -> Principal {
+        let arn = format!("arn:aws:sts::{}:assumed-role/{}/{name}", self.account, self.name());
+        let kind = Kind::Session { role: self.arn.clone() };
+        let principal = Principal::new(arn, &self.account, &format!("{}:{name}", self.id), kind);
+        let mut standing = Standing { session: policies, ..self.standing.clone() };
+        standing.tags.extend(tags);
+        Principal { standing: Arc::new(standing), ..principal }
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({} keys, {} tokens)", self.keys.len(), self.tokens.len())
+        let (keys, tokens) = (self.keys.len(), self.tokens.len());
+        let (principals, roles) = (self.principals.len(), self.roles.len());
+        write!(
+            f,
+            "Credentials({principals} principals, {roles} roles, {keys} keys, {tokens} tokens)"
+        )
     }
+}
+
+/// The ARN of a user or role (IAM User Guide, "IAM identifiers").
+fn arn(account: &str, kind: &str, path: Option<&str>, name: &str) -> Result<String, Error> {
+    let path = path.unwrap_or("/");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        return Err(Error(format!(
+            "account {account}, {kind} {name:?}: a name has 1 to 64 letters, digits or +=,.@_-"
+        )));
+    }
+    let whole = path.starts_with('/') && path.ends_with('/') && path.len() <= 512;
+    if !whole || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error(format!("account {account}, {kind} {name}: a path is such as /team/")));
+    }
+    Ok(format!("arn:aws:iam::{account}:{kind}{path}{name}"))
+}
+
+/// An id that is the same at every start: AWS's prefix and 17 letters and digits of the ARN's hash.
+fn unique_id(prefix: &str, arn: &str) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let hash = digest::sha256(&[arn.as_bytes()]);
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte & 31)).map(|byte| char::from(*byte));
+    prefix.chars().chain(hash.iter().take(17).filter_map(letter)).collect()
+}
+
+fn standing(
+    arn: &str,
+    tags: BTreeMap<String, String>,
+    policies: &[String],
+    boundary: Option<String>,
+    beside: Beside<'_>,
+) -> Result<Standing, Error> {
+    let read = |text: &String| {
+        let name = if is_document(text) { "identity policy" } else { text };
+        document(arn, name, text, PolicyKind::Identity, beside)
+    };
+    let policies = policies.iter().map(read).collect::<Result<_, _>>()?;
+    let boundary = boundary
+        .map(|text| document(arn, "permissions boundary", &text, PolicyKind::Identity, beside));
+    Ok(Standing { policies, boundary: boundary.transpose()?, tags, ..Standing::default() })
+}
+
+/// Reads a document that stands in the file, or in one beside it.
+fn document(
+    arn: &str,
+    name: &str,
+    text: &str,
+    kind: PolicyKind,
+    beside: Beside<'_>,
+) -> Result<Arc<Policy>, Error> {
+    let wrong = |what: &dyn fmt::Display| Error(format!("{arn}, {name}: {what}"));
+    let found = match is_document(text) {
+        true => Ok(text.to_owned()),
+        false => beside(text),
+    };
+    let found = found.map_err(|error| wrong(&format!("{text}: {error}")))?;
+    Policy::parse(name, &found, kind).map(Arc::new).map_err(|error| wrong(&error))
+}
+
+fn is_document(text: &str) -> bool {
+    text.trim_start().starts_with('{')
 }
 
 #[cfg(test)]
@@ -165,47 +294,86 @@ pub(super) mod tests {
         secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
         [[account.token]]
         sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+        [[account.user]]
+        name = "alice"
+        path = "/team/"
+        tags = { team = "red" }
+        policies = ["reader.json"]
+        access_key = [{ id = "AKIDALICE", secret = "s3cr3t" }]
+        [[account.role]]
+        name = "deploy"
+        trust = '{"Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}}'
     "#;
 
+    fn beside(name: &str) -> Result<String, String> {
+        match name {
+            "reader.json" => Ok(
+                r#"{"Statement": {"Effect": "Allow", "Action": "kms:Describe*", "Resource": "*"}}"#
+                    .to_owned(),
+            ),
+            _ => Err("there is no such file".to_owned()),
+        }
+    }
+
     pub(in crate::service) fn credentials() -> Credentials {
-        Credentials::parse(FILE).unwrap()
+        Credentials::parse(FILE, &beside).unwrap()
     }
 
     #[test]
     fn keys_and_tokens_are_found() {
         let found = credentials();
-        assert_eq!(found.access_key("AKIDEXAMPLE").unwrap().account, "111122223333");
+        let root = "arn:aws:iam::111122223333:root";
+        assert_eq!(found.access_key("AKIDEXAMPLE").unwrap().principal.arn, root);
         assert!(found.access_key("AKIDEXAMPLF").is_none());
-        assert_eq!(found.token("test"), Some("111122223333"));
-        assert_eq!(found.token("tesu"), None);
-        assert_eq!(format!("{found:?}"), "Credentials(1 keys, 1 tokens)");
+        assert_eq!(found.token("test").unwrap().arn, root);
+        assert!(found.token("tesu").is_none());
+        assert_eq!(format!("{found:?}"), "Credentials(2 principals, 1 roles, 2 keys, 1 tokens)");
+    }
+
+    #[test]
+    fn users_and_roles_have_their_standing() {
+        let found = credentials();
+        let alice = &found.access_key("AKIDALICE").unwrap().principal;
+        assert_eq!(alice.arn, "arn:aws:iam::111122223333:user/team/alice");
+        assert_eq!((alice.standing.policies.len(), &*alice.standing.tags["team"]), (1, "red"));
+        assert_eq!(alice.user_id.len(), 21);
+        let role = found.role("arn:aws:iam::111122223333:role/deploy").unwrap();
+        let session = found.principal("arn:aws:sts::111122223333:assumed-role/deploy/ci").unwrap();
+        assert_eq!(session.user_id, format!("{}:ci", role.id));
+        assert_eq!(session.lasting_arn(), role.arn);
+        assert!(found.principal("arn:aws:sts::111122223333:assumed-role/other/ci").is_none());
     }
 
     #[test]
     fn what_is_wrong_is_said_without_its_secrets() {
         for (from, to, said) in [
-            ("111122223333", "1111", "12 digits"),
+            (
+                "111122223333\"\n        [[account.access",
+                "1111\"\n        [[account.access",
+                "12 digits",
+            ),
             ("AKIDEXAMPLE", "", "1 to 128"),
             ("AKIDEXAMPLE", "a/b", "1 to 128"),
+            ("AKIDALICE", "AKIDEXAMPLE", "twice"),
             ("9f86", "zz", "64 hex"),
             ("secret =", "sekret =", "line 6"),
             ("\"wJal", "wJal", "line 6"),
             ("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "", "secret is empty"),
+            ("reader.json", "writer.json", "no such file"),
+            ("reader.json", "{", "alice, identity policy"),
+            ("\"alice\"", "\"al ice\"", "1 to 64"),
+            ("/team/", "team", "such as /team/"),
+            ("trust = '", "trust = '{", "trust policy"),
+            ("name = \"deploy\"", "name = \"deploy\"\nmax_session_seconds = 1", "43,200"),
         ] {
-            let refused = Credentials::parse(&FILE.replace(from, to)).unwrap_err().to_string();
+            let altered = FILE.replacen(from, to, 1);
+            let refused = Credentials::parse(&altered, &beside).unwrap_err().to_string();
             assert!(refused.contains(said), "{said}: {refused}");
-            assert!(!refused.contains("wJalrX"), "{refused}");
+            assert!(!refused.contains("wJalrX") && !refused.contains("s3cr3t"), "{refused}");
         }
-        assert!(Credentials::parse("").unwrap_err().to_string().contains("nobody"));
-        let twice = FILE.replace(
-            "[[account.token]]",
-            &FILE[FILE.find("[[account.access").unwrap()..FILE.find("[[account.token]]").unwrap()],
-        );
-        assert!(
-            Credentials::parse(&twice.replace("sha256", "#"))
-                .unwrap_err()
-                .to_string()
-                .contains("twice")
-        );
+        assert!(Credentials::parse("", &beside).unwrap_err().to_string().contains("nobody"));
+        let twice = format!("{FILE}\n[[account]]\nid = \"111122223333\"");
+        let twice = Credentials::parse(&twice, &beside).unwrap_err().to_string();
+        assert!(twice.contains("twice"), "{twice}");
     }
 }

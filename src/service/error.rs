@@ -49,6 +49,9 @@ pub enum Error {
     /// A dry run that found nothing in the way.
     #[error("The request would have succeeded, but the DryRun option is set.")]
     DryRun,
+    /// A session is over.
+    #[error("The security token included in the request is expired")]
+    ExpiredToken,
     /// A signature's header cannot be read.
     #[error("{0}")]
     IncompleteSignature(String),
@@ -75,9 +78,17 @@ pub enum Error {
     /// Nothing was presented where AWS insists on a signature.
     #[error("Request is missing Authentication Token")]
     MissingAuthentication,
+    /// A session's policy is longer than one can be.
+    #[error(
+        "PackedPolicySize exceeds its limit: a session policy has 2,048 characters at the most"
+    )]
+    PackedPolicyTooLarge,
     /// The request is larger than any that an operation takes.
     #[error("the request is larger than any that is answered here")]
     RequestTooLarge,
+    /// What only keys that last may ask for.
+    #[error("Cannot call GetSessionToken with session credentials")]
+    SessionCannot,
     /// The store refused or failed.
     #[error("the call could not be recorded, so it is not answered: {0}")]
     Store(#[source] store::Error),
@@ -110,6 +121,7 @@ impl Error {
             Self::DryRun | Self::Kms(K::DryRun) => {
                 ("DryRunOperationException", 412, Code::FailedPrecondition)
             }
+            Self::ExpiredToken => ("ExpiredTokenException", 400, Code::Unauthenticated),
             Self::IncompleteSignature(_) => {
                 ("IncompleteSignatureException", 400, Code::Unauthenticated)
             }
@@ -174,7 +186,11 @@ impl Error {
                 ("MissingAuthenticationTokenException", 400, Code::Unauthenticated)
             }
             Self::NotResettable => ("UnsupportedOperationException", 400, Code::FailedPrecondition),
+            Self::PackedPolicyTooLarge => {
+                ("PackedPolicyTooLargeException", 400, Code::InvalidArgument)
+            }
             Self::RequestTooLarge => ("RequestTooLargeException", 413, Code::ResourceExhausted),
+            Self::SessionCannot => ("AccessDeniedException", 400, Code::PermissionDenied),
             Self::Store(_) => ("ServiceUnavailableException", 503, Code::Unavailable),
             Self::Unauthenticated | Self::UnknownCredential => {
                 ("UnrecognizedClientException", 400, Code::Unauthenticated)
@@ -208,9 +224,11 @@ impl Error {
             self,
             Self::AccessDenied { .. }
                 | Self::AccessHidden { .. }
+                | Self::ExpiredToken
                 | Self::IncompleteSignature(_)
                 | Self::InvalidSignature(_)
                 | Self::MissingAuthentication
+                | Self::SessionCannot
                 | Self::Unauthenticated
                 | Self::UnknownCredential
         )

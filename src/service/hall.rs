@@ -128,7 +128,8 @@ impl Service {
     /// [`Error::NotResettable`] unless nothing outlives the process; as the walk's first stage, for who
     /// does not prove to be known; [`Error::Store`].
     pub fn reset(&self, credential: &Credential) -> Result<(), Error> {
-        authenticate(credential, self.credentials().as_deref(), self.clock.now())?;
+        let (credentials, rooms) = (self.credentials(), self.rooms());
+        authenticate(credential, rooms.known(credentials.as_deref(), self.clock.now()))?;
         let (_, resets) = self.temporary.as_ref().ok_or(Error::NotResettable)?;
         let mut resets = resets.lock();
         let fresh = generation(&self.folder, *resets + 1);

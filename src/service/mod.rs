@@ -7,7 +7,8 @@
 //! | file | noun |
 //! |---|---|
 //! | `credential.rs` | what a caller presents, and the principal it proves |
-//! | `credentials.rs` | the keys and tokens that are known |
+//! | `credentials.rs`, `credentials_file.rs` | who is known; the file that says it |
+//! | `session.rs` | keys that are not for long, and the token that goes with them |
 //! | `signature.rs` | whether a signature is a known key's |
 //! | `permit.rs` | leave to run one operation on one resource |
 //! | `pending.rs` | a result that is not yet recorded |
@@ -20,7 +21,7 @@
 //! | `walk.rs` | the walk itself |
 //! | `slow_lane.rs` | where calls wait that take seconds |
 //! | `sweep.rs` | what is done when its time has come |
-//! | `identity.rs` | who the caller is |
+//! | `sessions.rs` | who the caller is, and for how long: STS |
 //! | `last_usage.rs` | when a key was last used |
 //! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
@@ -32,9 +33,9 @@
 mod access;
 mod credential;
 mod credentials;
+mod credentials_file;
 mod error;
 mod hall;
-mod identity;
 mod last_usage;
 mod metrics;
 mod opening;
@@ -43,6 +44,8 @@ mod operations;
 mod pending;
 mod permit;
 mod policies;
+mod session;
+mod sessions;
 mod signature;
 mod slow_lane;
 mod surroundings;
@@ -53,13 +56,14 @@ mod trail;
 mod walk;
 
 pub use credential::{Caller, Credential, Unread};
-pub use credentials::{Credentials, Error as CredentialsError};
+pub use credentials::{Beside, Credentials, Error as CredentialsError, Role};
 pub use error::Error;
 pub use hall::{Options, RootKey, Service};
-pub use identity::{CallerIdentity, GetCallerIdentity};
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};
+pub use session::SessionKeys;
+pub use sessions::{AssumeRole, AssumedRole, CallerIdentity, GetCallerIdentity, GetSessionToken};
 pub use signature::Signed;
 pub use trace::TraceParent;
 pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};

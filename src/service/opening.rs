@@ -47,8 +47,9 @@ impl Opened {
         let anchor = directory.anchor()?;
         let log = open_log(&directory, &anchor)?;
         let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
-        let rooms =
-            Arc::new(Rooms { keys: Directory::new(secret), policies: Policies::default(), log });
+        let sessions = derive(&directory.root, &directory.store_id, Purpose::SessionsSecret, b"");
+        let (keys, policies) = (Directory::new(secret), Policies::default());
+        let rooms = Arc::new(Rooms { keys, policies, log, sessions });
         let revisions = replay(&directory, &rooms)?;
         let (grown, size) = watch::channel(rooms.log.head().size);
         let journal = Journal { rooms: Arc::clone(&rooms), grown };

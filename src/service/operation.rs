@@ -5,11 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Error;
-use super::credential::Caller;
+use super::credential::{Caller, Known};
+use super::credentials::Credentials;
 use super::pending::Writes;
 use super::permit::Permit;
 use super::policies::Policies;
 use crate::audit::{Event, Log};
+use crate::crypto::SecretKey;
 use crate::iam::Resource;
 use crate::kms::{self, Directory, Scope};
 use crate::store::{Revision, RowId};
@@ -23,6 +25,19 @@ pub struct Rooms {
     pub policies: Policies,
     /// The audit trail.
     pub log: Log,
+    /// What sessions are made with.
+    pub(super) sessions: SecretKey,
+}
+
+impl Rooms {
+    /// What credentials are held against.
+    pub(super) const fn known<'a>(
+        &'a self,
+        credentials: Option<&'a Credentials>,
+        now: DateTime<Utc>,
+    ) -> Known<'a> {
+        Known { credentials, sessions: &self.sessions, now }
+    }
 }
 
 /// One call's circumstances, as rooms see them.
@@ -34,6 +49,8 @@ pub struct Circumstances<'a> {
     pub now: DateTime<Utc>,
     /// The call as its door received it.
     pub(super) caller: &'a Caller,
+    /// Who is known; none where every access key is accepted.
+    pub(super) known: Option<&'a Credentials>,
 }
 
 impl Circumstances<'_> {

@@ -332,7 +332,7 @@ register! {
 pub fn registered() -> impl Iterator<Item = &'static Registered> {
     KMS.iter()
         .chain(super::last_usage::LAST_USAGE)
-        .chain(super::identity::IDENTITY)
+        .chain(super::sessions::SESSIONS)
         .chain(super::trail::TRAIL)
 }
 
@@ -442,10 +442,12 @@ mod tests {
         assert_eq!(
             own,
             [
+                "AssumeRole",
                 "CreateManagedKey",
                 "DeleteExpiredKeyMaterial",
                 "DeleteKey",
                 "GetCallerIdentity",
+                "GetSessionToken",
                 "RotateKey"
             ]
         );

@@ -64,7 +64,8 @@ impl Service {
                 // Nobody waits in the lane who would not be let in.
                 Weight::Slow => {
                     let known = self.credentials();
-                    match authenticate(&caller.credential, known.as_deref(), self.clock().now()) {
+                    let known = opened.rooms.known(known.as_deref(), self.clock().now());
+                    match authenticate(&caller.credential, known) {
                         Ok(_) => self.slow_lane().run(apart()).await,
                         Err(error) => Err(error),
                     }
@@ -136,8 +137,9 @@ impl Service {
         error: Error,
     ) -> Reply<T> {
         let mut event = self.begin(&caller, operation, action, false);
-        let known = self.credentials();
-        let error = match authenticate(&caller.credential, known.as_deref(), event.time) {
+        let (credentials, opened) = (self.credentials(), self.opened());
+        let known = opened.rooms.known(credentials.as_deref(), event.time);
+        let error = match authenticate(&caller.credential, known) {
             Ok(principal) => {
                 sign_in(&mut event, &principal);
                 error
@@ -145,7 +147,7 @@ impl Service {
             Err(refused) => refused,
         };
         close(&mut event, &error);
-        let settled = settle(&self.opened(), (event, Err(error)), &caller).await;
+        let settled = settle(&opened, (event, Err(error)), &caller).await;
         Reply::of(caller.request_id, settled)
     }
 
@@ -191,8 +193,9 @@ impl Service {
         request: &O,
         event: &mut Event,
     ) -> Result<Executed<O::Output>, Error> {
-        let principal =
-            authenticate(&caller.credential, self.credentials().as_deref(), event.time)?;
+        let credentials = self.credentials();
+        let known = rooms.known(credentials.as_deref(), event.time);
+        let principal = authenticate(&caller.credential, known)?;
         sign_in(event, &principal);
         if caller.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::DeadlineExceeded);
@@ -202,7 +205,7 @@ impl Service {
             return Err(Error::Kms(kms::Error::Validation(message)));
         }
         let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
-        let at = Circumstances { scope, now: event.time, caller };
+        let at = Circumstances { scope, now: event.time, caller, known: credentials.as_deref() };
         let absent = |error| match error {
             Error::Kms(kms::Error::Hidden) => hidden(&principal, O::ACTION),
             Error::AccessHidden { action, .. } => hidden(&principal, &action),

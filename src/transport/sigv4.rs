@@ -39,7 +39,9 @@ pub(super) fn caller(
         Ok(Some(found)) => {
             caller.region.clone_from(&found.region);
             match body {
-                _ if !service.knows_callers() => Credential::bearer(Some(found.id)),
+                _ if !service.knows_callers() => {
+                    Credential::unproved(found.id, found.session_token)
+                }
                 _ if !found.is_ordered() => Credential::malformed(UNORDERED.to_owned()),
                 Ok(body) => Credential::signed(found.signed(parts, body, name)),
                 Err(why) => Credential::unread(found.id, why),

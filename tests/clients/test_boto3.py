@@ -299,8 +299,29 @@ def test_sts_says_who_one_is(server):
     assert identity["Account"] == "111122223333"
     assert identity["Arn"] == "arn:aws:iam::111122223333:root"
     with pytest.raises(ClientError) as caught:
-        aws(server, "sts").get_session_token()
+        aws(server, "sts").get_web_identity_token(Audience=["a"], SigningAlgorithm="RS256")
     assert caught.value.response["Error"]["Code"] == "InvalidAction"
+
+
+def test_where_nobody_is_known_any_role_can_be_played(server):
+    """Its session may whatever a key's policy lets it, so that policies which name roles can be tried."""
+    role = "arn:aws:iam::111122223333:role/app"
+    keys = aws(server, "sts").assume_role(RoleArn=role, RoleSessionName="one")["Credentials"]
+    session = boto3.client(
+        "kms", endpoint_url=f"http://{server.address}", region_name="eu-west-1", config=CONFIG,
+        aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    root = aws(server)
+    key = root.create_key()["KeyMetadata"]["KeyId"]
+    assert session.encrypt(KeyId=key, Plaintext=b"x")
+    policy = json.dumps({"Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Deny", "Principal": {"AWS": role}, "Action": "kms:Encrypt", "Resource": "*"},
+    ]})
+    root.put_key_policy(KeyId=key, Policy=policy)
+    refused(session, "AccessDeniedException", "encrypt", KeyId=key, Plaintext=b"x")
+    assert root.encrypt(KeyId=key, Plaintext=b"x")
 
 
 def post(server, body, target="TrentService.ListKeys", **headers):
