@@ -97,7 +97,9 @@ def grpc(server, name=None, keys=None):
 
 def mint(server, **session):
     """The keys of a session, as docs/formats.md says that they are made."""
-    note = grpc(server, ACCOUNT).call("Audit.GetCheckpoint").checkpoint
+    root = grpc(server, ACCOUNT)
+    root.call("Keys.ListKeys")  # the log begins
+    note = root.call("Audit.GetCheckpoint").checkpoint
     store = bytes.fromhex(note.split("\n")[0].removeprefix("strongroom.local/"))
     secret = derive(ROOT_KEY, store, b"strongroom/v1/sessions-secret", b"")
     key = derive(secret, b"", b"strongroom/v1/session-token", b"")
