@@ -125,6 +125,11 @@ impl Condition {
         &self.written.key
     }
 
+    /// Whether it looks at one value, so that it says nothing of a multivalued key.
+    pub(super) fn compares_one(&self) -> bool {
+        self.operator.set == Set::Single && self.operator.comparison != Comparison::Null
+    }
+
     /// Whether it holds for a call.
     #[must_use]
     pub fn holds(&self, context: &Context) -> bool {

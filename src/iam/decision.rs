@@ -286,7 +286,7 @@ fn any(
 }
 
 impl Side {
-    const fn with_article(self) -> &'static str {
+    pub(super) const fn with_article(self) -> &'static str {
         match self {
             Self::Boundary => "a permissions boundary",
             Self::Grant => "a grant",

@@ -9,22 +9,29 @@
 //! | `pattern.rs` | wildcards and policy variables |
 //! | `context.rs` | what conditions look at |
 //! | `decision.rs` | may this principal do this to that |
+//! | `explain.rs`, `advice.rs`, `what_if.rs` | why, and what would change it |
 
+mod advice;
 mod condition;
 mod context;
 mod decision;
 mod document;
+mod explain;
 mod glob;
 mod operator;
 mod pattern;
 mod policy;
 mod principal;
 mod value;
+mod what_if;
 
 pub use condition::{Condition, Conditions};
 pub use context::Context;
 pub use decision::{Decision, Granted, Guard, Resource, Side, decide};
 pub use document::{Kind as PolicyKind, LONGEST, LONGEST_SESSION_POLICY, Malformed};
+pub use explain::{
+    Explanation, GrantFinding, PolicyFinding, Shown, StatementFinding, Tested, explain,
+};
 pub use pattern::Pattern;
 pub use policy::{Effect, Policy, Question, Statement, Verdict};
 pub use principal::{Kind, Naming, Principal, Standing};

@@ -69,6 +69,17 @@ pub struct Verdict<'a> {
     pub allowed: Option<(&'a Statement, Naming)>,
 }
 
+impl Effect {
+    /// As documents say it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        }
+    }
+}
+
 impl Policy {
     pub(super) const fn new(name: String, statements: Vec<Statement>) -> Self {
         Self { name, statements }

@@ -7,14 +7,62 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use strongroom::iam::{
-    Context, Decision, Granted, Guard, Kind, Naming, Policy, PolicyKind, Principal, Question,
-    Resource, Side, Standing, decide,
+    Context, Decision, Effect, GrantFinding, Granted, Guard, Kind, Naming, Policy, PolicyKind,
+    Principal, Question, Resource, Shown, Side, Standing, decide, explain,
 };
 
 #[test]
 fn every_decision_is_the_documented_one() {
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (name, row, case) in cases() {
+        count += 1;
+        let expected = format!("{} by {}", text(&row["expect"]), text(&row["by"]));
+        let found = asked(&case, |question, resource, grants| {
+            named(&decide(question, resource, || best(&grants)))
+        });
+        if found != expected {
+            wrong.push(format!("{name}: {found}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= 300, "the table has {count} cases");
+}
+
+#[test]
+fn every_explanation_is_of_the_decision_and_names_what_decided() {
+    let (mut nearly, mut refused) = (0, 0);
+    for (name, _, case) in cases() {
+        asked(&case, |question, resource, grants| {
+            let decision = decide(question, resource, || best(&grants));
+            let explained = explain(question, resource, grants, Shown::Everything);
+            assert_eq!(explained.decision, decision, "{name}");
+            assert!(!explained.advice.is_empty(), "{name}");
+            let statements = || explained.policies.iter().flat_map(|policy| &policy.statements);
+            let denies = |effect: Effect| effect == Effect::Deny;
+            let denied = statements().any(|found| found.applies() && denies(found.effect));
+            assert_eq!(denied, matches!(decision, Decision::Deny { .. }), "{name}");
+            match &decision {
+                Decision::Allow { by: Side::Root, .. } => {}
+                Decision::Allow { statement, .. } | Decision::Deny { statement, .. } => {
+                    assert_eq!(&explained.deciding().join("; "), statement, "{name}");
+                }
+                Decision::ImplicitDeny { .. } => {
+                    refused += 1;
+                    nearly += usize::from(explained.advice.len() > 1);
+                    assert!(explained.deciding().is_empty(), "{name}");
+                }
+            }
+            let marked: Vec<_> = statements().filter(|found| found.decides).collect();
+            assert!(marked.iter().all(|found| found.applies()), "{name}");
+        });
+    }
+    assert!(nearly * 2 > refused, "most refusals are by a hair: {nearly} of {refused}");
+}
+
+/// Every case: its name, its row and the case itself.
+fn cases() -> Vec<(String, Value, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/iam");
-    let (mut cases, mut wrong) = (0, Vec::new());
+    let mut cases = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "json") {
@@ -24,22 +72,16 @@ fn every_decision_is_the_documented_one() {
         for group in file["groups"].as_array().unwrap() {
             assert!(!group["source"].as_str().unwrap().is_empty());
             for row in group["rows"].as_array().unwrap() {
-                cases += 1;
                 let mut case = group["base"].clone();
                 for (pointer, value) in row["set"].as_object().into_iter().flatten() {
                     put(&mut case, pointer, value);
                 }
-                let name = row["name"].as_str().unwrap();
-                let expected = format!("{} by {}", text(&row["expect"]), text(&row["by"]));
-                let found = decided(&case);
-                if found != expected {
-                    wrong.push(format!("{} | {name}: {found}, not {expected}", path.display()));
-                }
+                let name = format!("{} | {}", path.display(), row["name"].as_str().unwrap());
+                cases.push((name, row.clone(), case));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(cases >= 300, "the table has {cases} cases");
+    cases
 }
 
 /// Sets what a JSON pointer names; `null` takes it away.
@@ -57,7 +99,8 @@ fn put(case: &mut Value, pointer: &str, value: &Value) {
     }
 }
 
-fn decided(case: &Value) -> String {
+/// What is asked in a case, of which, with the grants to the caller.
+fn asked<T>(case: &Value, ask: impl FnOnce(&Question<'_>, &Resource, Vec<GrantFinding>) -> T) -> T {
     let principal = principal(&case["principal"]);
     let (action, resource) =
         (text(&case["action"]), resource(&case["resource"], &principal.account));
@@ -65,8 +108,11 @@ fn decided(case: &Value) -> String {
     let context = Box::new(context(case, &principal, &resource, &pairs));
     let question =
         Question { principal: &principal, action, resource: &resource.arn, context: &context };
-    let decision = decide(&question, &resource, || granted(case, &principal, action, &pairs));
-    let side = |side: Side| match side {
+    ask(&question, &resource, grants(case, &principal, action, &pairs))
+}
+
+fn named(decision: &Decision) -> String {
+    let side = |side: &Side| match side {
         Side::Root => "root".to_owned(),
         other => other.to_string(),
     };
@@ -168,28 +214,36 @@ fn context(
 /// Operations with an encryption context, to which alone a grant's constraints apply.
 const HAVE_CONTEXT: [&str; 4] = ["Encrypt", "Decrypt", "GenerateDataKey", "ReEncrypt"];
 
-fn granted(
+fn best(grants: &[GrantFinding]) -> Option<Granted> {
+    let giving = grants.iter().filter(|grant| grant.gives());
+    let best = giving.max_by_key(|grant| grant.naming)?;
+    Some(Granted { name: best.name.clone(), naming: best.naming })
+}
+
+fn grants(
     case: &Value,
     principal: &Principal,
     action: &str,
     pairs: &BTreeMap<String, String>,
-) -> Option<Granted> {
-    let operation = action.strip_prefix("kms:")?;
+) -> Vec<GrantFinding> {
+    let operation = action.strip_prefix("kms:").unwrap_or(action);
     let contains = |all: &BTreeMap<String, String>, some: &BTreeMap<String, String>| {
         some.iter().all(|(name, value)| {
             all.iter().any(|(found, held)| found.eq_ignore_ascii_case(name) && held == value)
         })
     };
     let grants = case["resource"]["grants"].as_array().into_iter().flatten();
-    let named = grants.filter_map(|grant| {
+    let found = grants.filter_map(|grant| {
         let naming: Naming = principal.named_by(text(&grant["grantee"]))?;
         let equals = context_pairs(&grant["encryption_context_equals"]);
         let subset = context_pairs(&grant["encryption_context_subset"]);
-        let within = !HAVE_CONTEXT.iter().any(|start| operation.starts_with(start))
+        let constraints = !HAVE_CONTEXT.iter().any(|start| operation.starts_with(start))
             || contains(pairs, &subset)
                 && (equals.is_empty() || (contains(pairs, &equals) && contains(&equals, pairs)));
         let operations = grant["operations"].as_array().unwrap();
-        (within && operations.iter().any(|granted| granted == operation)).then_some(naming)
+        let operation = operations.iter().any(|granted| granted == operation);
+        let name = "grant".to_owned();
+        Some(GrantFinding { name, naming, operation, constraints, decides: false })
     });
-    named.max().map(|naming| Granted { name: "grant".to_owned(), naming })
+    found.collect()
 }
