@@ -125,6 +125,21 @@ impl Condition {
         &self.written.key
     }
 
+    /// How it compares.
+    pub(super) const fn operator(&self) -> Operator {
+        self.operator
+    }
+
+    /// The values that its key is compared with, as they were read.
+    pub(super) fn values(&self) -> &[Expected] {
+        &self.values
+    }
+
+    /// The same as they were written.
+    pub(super) fn written_values(&self) -> &[String] {
+        &self.written.values
+    }
+
     /// Whether it looks at one value, so that it says nothing of a multivalued key.
     pub(super) fn compares_one(&self) -> bool {
         self.operator.set == Set::Single && self.operator.comparison != Comparison::Null

@@ -125,6 +125,20 @@ impl Policy {
     }
 }
 
+/// Reads one statement, the one at `number` of its document.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn statement(
+    raw: &Value,
+    number: usize,
+    kind: Kind,
+    variables: bool,
+) -> Result<Statement, Malformed> {
+    let found = StatementDocument::deserialize(raw);
+    found.map_err(|error| Malformed(error.to_string()))?.read(number, kind, variables)
+}
+
 impl StatementDocument {
     fn read(self, number: usize, kind: Kind, variables: bool) -> Result<Statement, Malformed> {
         let name = self.sid.filter(|sid| !sid.is_empty());

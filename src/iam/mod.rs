@@ -10,14 +10,17 @@
 //! | `context.rs` | what conditions look at |
 //! | `decision.rs` | may this principal do this to that |
 //! | `explain.rs`, `advice.rs`, `what_if.rs` | why, and what would change it |
+//! | `lint/`, `condition_keys.rs` | what is wrong with a document, and what may be |
 
 mod advice;
 mod condition;
+mod condition_keys;
 mod context;
 mod decision;
 mod document;
 mod explain;
 mod glob;
+mod lint;
 mod operator;
 mod pattern;
 mod policy;
@@ -26,12 +29,14 @@ mod value;
 mod what_if;
 
 pub use condition::{Condition, Conditions};
+pub use condition_keys::{is_multivalued, is_single_valued};
 pub use context::Context;
 pub use decision::{Decision, Granted, Guard, Resource, Side, decide};
 pub use document::{Kind as PolicyKind, LONGEST, LONGEST_SESSION_POLICY, Malformed};
 pub use explain::{
     Explanation, GrantFinding, PolicyFinding, Shown, StatementFinding, Tested, explain,
 };
+pub use lint::{Finding, Severity, check};
 pub use pattern::Pattern;
 pub use policy::{Effect, Policy, Question, Statement, Verdict};
 pub use principal::{Kind, Naming, Principal, Standing};

@@ -58,6 +58,11 @@ impl Pattern {
         matches!(self.whole, Template::Varying(_))
     }
 
+    /// Whether it has an ARN's six parts, without which no ARN is as it says.
+    pub(super) const fn is_arn(&self) -> bool {
+        self.arn.len() == ARN_PARTS
+    }
+
     /// Whether a text is as the pattern says.
     #[must_use]
     pub fn matches(&self, text: &str, context: &Context) -> bool {
