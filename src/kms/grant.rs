@@ -103,15 +103,25 @@ impl Grant {
     /// pair's name does not matter (API reference, `GrantConstraints`).
     #[must_use]
     pub fn allows(&self, operation: &str, context: Option<&EncryptionContext>) -> bool {
-        let within = context.is_none_or(|context| {
-            let GrantConstraints { equals, subset, source_arn: _ } = &self.constraints;
+        self.has(operation) && self.holds_in(context)
+    }
+
+    /// Whether it is for an operation, if its constraints hold.
+    #[must_use]
+    pub fn has(&self, operation: &str) -> bool {
+        self.operations.iter().any(|granted| granted == operation)
+    }
+
+    /// Whether its constraints hold in a context.
+    #[must_use]
+    pub fn holds_in(&self, context: Option<&EncryptionContext>) -> bool {
+        let GrantConstraints { equals, subset, source_arn } = &self.constraints;
+        let within = |context: &EncryptionContext| {
             (equals.is_empty() || (contains(context, equals) && contains(equals, context)))
                 && contains(context, subset)
-        });
+        };
         // What a service does on behalf of a resource, no caller here does.
-        self.constraints.source_arn.is_none()
-            && self.operations.iter().any(|granted| granted == operation)
-            && within
+        source_arn.is_none() && context.is_none_or(within)
     }
 
     /// Whether another grant would allow no more: some of the operations, in constraints that are at least

@@ -23,6 +23,7 @@
 //! | `sweep.rs` | what is done when its time has come |
 //! | `sessions.rs` | who the caller is, and for how long: STS |
 //! | `last_usage.rs` | when a key was last used |
+//! | `explain.rs` | why somebody may do something, or may not |
 //! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
 //! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
@@ -35,6 +36,7 @@ mod credential;
 mod credentials;
 mod credentials_file;
 mod error;
+mod explain;
 mod hall;
 mod last_usage;
 mod metrics;
@@ -58,6 +60,7 @@ mod walk;
 pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Beside, Credentials, Error as CredentialsError, Role};
 pub use error::Error;
+pub use explain::{ExplainAccess, Explained, check_policy};
 pub use hall::{Options, RootKey, Service};
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
@@ -68,3 +71,5 @@ pub use signature::Signed;
 pub use trace::TraceParent;
 pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};
 pub use walk::Reply;
+
+pub use crate::iam::{PolicyFinding, PolicyKind, Severity};

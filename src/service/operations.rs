@@ -35,6 +35,16 @@ pub struct Registered {
     pub dry_run: bool,
 }
 
+/// What an entry's actions are done to, for who asks about an action without an operation.
+pub(super) struct Acts {
+    /// Actions, and the kind of their targets.
+    pub(super) done_to: &'static [(&'static str, &'static str)],
+    /// Whether another account may be let do them to a key.
+    pub(super) cross_account: bool,
+    /// Whether they are done with an encryption context.
+    pub(super) has_context: bool,
+}
+
 macro_rules! register {
     ($(
         $request:ident => $run:path,
@@ -120,6 +130,13 @@ macro_rules! register {
             about: <kms::$request as kms::Request>::ABOUT,
             read_only: register!(@mode $mode),
             dry_run: has(&[$(stringify!($flag)),*], "dry_run"),
+        }),+];
+
+        /// The same by what their actions are done to.
+        pub(super) const ACTS: &[Acts] = &[$(Acts {
+            done_to: &[$(($action, stringify!($target))),+],
+            cross_account: has(&[$(stringify!($flag)),*], "cross_account"),
+            has_context: is_given(&[$(stringify!($context))?]),
         }),+];
     };
     (@target destination, $self:ident, $rooms:ident, $at:ident) => {
@@ -333,6 +350,7 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
     KMS.iter()
         .chain(super::last_usage::LAST_USAGE)
         .chain(super::sessions::SESSIONS)
+        .chain(super::explain::EXPLAIN)
         .chain(super::trail::TRAIL)
 }
 
@@ -378,6 +396,11 @@ const fn has(flags: &[&str], wanted: &str) -> bool {
         rest = others;
     }
     false
+}
+
+/// Whether an entry has what may be left out.
+const fn is_given(names: &[&str]) -> bool {
+    !names.is_empty()
 }
 
 const fn equal(mut one: &[u8], mut two: &[u8]) -> bool {

@@ -145,7 +145,7 @@ pub(super) fn secret_of(secret: &SecretKey, id: &str) -> Plaintext {
 }
 
 /// A session of a role where none is known: it may whatever resources let it.
-fn unchecked_session(
+pub(super) fn unchecked_session(
     role: &str,
     name: &str,
     tags: BTreeMap<String, String>,

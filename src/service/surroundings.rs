@@ -22,9 +22,6 @@ pub(super) fn of_call<O: Operation>(
     let mut context = of_caller(principal, at);
     let mut known = Known::default();
     request.observe(target.action, &mut known);
-    if let Some(alias) = &target.alias {
-        known.put("kms:RequestAlias", alias);
-    }
     if target.action.ends_with("Grant") || target.action.ends_with("Grants") {
         known.put("kms:GrantIsForAWSResource", "false");
     }
@@ -35,6 +32,28 @@ pub(super) fn of_call<O: Operation>(
     }
     if let Some(pairs) = request.context(target.action) {
         of_pairs(&mut context, pairs);
+    }
+    of_target(&mut context, rooms, target, known);
+    context
+}
+
+/// Of a call that nobody makes: what is so whoever asked for it, and however.
+pub(super) fn of_target_alone(
+    principal: &Principal,
+    rooms: &Rooms,
+    at: &Circumstances<'_>,
+    target: &Target,
+) -> Context {
+    let mut context = of_principal(principal, at);
+    context.put("aws:ViaAWSService", "false");
+    of_target(&mut context, rooms, target, Known::default());
+    context
+}
+
+/// What is known of the request, and of what it is done to.
+fn of_target(context: &mut Context, rooms: &Rooms, target: &Target, mut known: Known) {
+    if let Some(alias) = &target.alias {
+        known.put("kms:RequestAlias", alias);
     }
     if let Some(entry) = &target.key {
         let key = &entry.key;
@@ -49,20 +68,13 @@ pub(super) fn of_call<O: Operation>(
             Values::Many(values) => context.put_all(&name, values),
         }
     }
-    context
 }
 
 /// Of whoever calls, whatever is asked.
 pub(super) fn of_caller(principal: &Principal, at: &Circumstances<'_>) -> Context {
-    let mut context = Context::default();
-    principal.observe(&mut context);
-    context.put("aws:CurrentTime", at.now.to_rfc3339_opts(SecondsFormat::Secs, true));
-    context.put("aws:EpochTime", at.now.timestamp().to_string());
-    context.put("aws:RequestedRegion", at.scope.region());
+    let mut context = of_principal(principal, at);
     context.put("aws:SecureTransport", at.caller.secure.to_string());
-    context.put("aws:PrincipalIsAWSService", "false");
     context.put("aws:ViaAWSService", at.caller.via.is_some().to_string());
-    context.put("kms:CallerAccount", &principal.account);
     if let Some(service) = &at.caller.via {
         context.put("kms:ViaService", service);
         context.put_all("aws:CalledVia", [service.split('.').next().unwrap_or_default()]);
@@ -76,7 +88,19 @@ pub(super) fn of_caller(principal: &Principal, at: &Circumstances<'_>) -> Contex
     context
 }
 
-fn of_pairs(context: &mut Context, pairs: &EncryptionContext) {
+/// Of a principal, here and now.
+fn of_principal(principal: &Principal, at: &Circumstances<'_>) -> Context {
+    let mut context = Context::default();
+    principal.observe(&mut context);
+    context.put("aws:CurrentTime", at.now.to_rfc3339_opts(SecondsFormat::Secs, true));
+    context.put("aws:EpochTime", at.now.timestamp().to_string());
+    context.put("aws:RequestedRegion", at.scope.region());
+    context.put("aws:PrincipalIsAWSService", "false");
+    context.put("kms:CallerAccount", &principal.account);
+    context
+}
+
+pub(super) fn of_pairs(context: &mut Context, pairs: &EncryptionContext) {
     for (name, value) in pairs {
         context.put(&format!("kms:EncryptionContext:{name}"), value);
     }

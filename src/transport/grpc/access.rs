@@ -10,7 +10,7 @@ use super::{given, limit};
 use crate::kms;
 use crate::proto::v1;
 use crate::proto::v1::access_server::Access;
-use crate::service::Service;
+use crate::service::{ExplainAccess, Explained, PolicyFinding, Service};
 
 /// The `Access` service.
 pub(super) struct Door {
@@ -164,6 +164,74 @@ impl Access for Door {
             kms::RevokeGrant { key_id: asked.key_id.into(), grant_id: asked.grant_id.into() };
         let reply = self.service.call(caller, request).await;
         answer(reply, |()| v1::RevokeGrantResponse {})
+    }
+
+    async fn explain_access(
+        &self,
+        request: Request<v1::ExplainAccessRequest>,
+    ) -> Result<Response<v1::ExplainAccessResponse>, Status> {
+        let caller = caller_of(&request);
+        let asked = request.into_inner();
+        let context = asked.context.into_iter().map(|(key, found)| (key, found.values));
+        let request = ExplainAccess {
+            principal: asked.principal,
+            actions: asked.actions,
+            resources: asked.resources,
+            context: context.collect(),
+            policy: given(asked.policy),
+        };
+        let reply = self.service.call(caller, request).await;
+        answer(reply, |found| v1::ExplainAccessResponse {
+            explanations: found.into_iter().map(explained).collect(),
+        })
+    }
+}
+
+fn explained(found: Explained) -> v1::Explanation {
+    let Explained { action, resource, explanation } = found;
+    let grants = explanation.grants.iter().map(|grant| v1::GrantFinding {
+        name: grant.name.clone(),
+        operation: grant.operation,
+        constraints: grant.constraints,
+        decides: grant.decides,
+    });
+    v1::Explanation {
+        action: action.to_owned(),
+        resource,
+        decision: explanation.outcome().to_owned(),
+        decided_by: explanation.decided_by(),
+        statements: explanation.deciding(),
+        policies: explanation.policies.iter().map(policy_finding).collect(),
+        grants: grants.collect(),
+        advice: explanation.advice,
+    }
+}
+
+fn policy_finding(policy: &PolicyFinding) -> v1::PolicyFinding {
+    let statements = policy.statements.iter().map(|statement| {
+        let failing = statement.failing().map(|tested| v1::FailingCondition {
+            condition: tested.condition.clone(),
+            key: tested.key.clone(),
+            found: tested.found.clone().unwrap_or_default(),
+        });
+        let failing: Vec<_> = failing.collect();
+        v1::StatementFinding {
+            name: statement.name.clone(),
+            effect: statement.effect.as_str().to_owned(),
+            principal: statement.naming.is_some(),
+            action: statement.action,
+            resource: statement.resource,
+            conditions: failing.is_empty(),
+            failing,
+            applies: statement.applies(),
+            decides: statement.decides,
+            principal_as: statement.naming.map(|naming| naming.to_string()).unwrap_or_default(),
+        }
+    });
+    v1::PolicyFinding {
+        kind: policy.side.to_string(),
+        name: policy.name.clone(),
+        statements: statements.collect(),
     }
 }
 
