@@ -8,6 +8,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use super::error::Error;
+use crate::proto::v1::access_client::AccessClient;
 use crate::proto::v1::audit_client::AuditClient;
 use crate::proto::v1::data_keys_client::DataKeysClient;
 use crate::proto::v1::keys_client::KeysClient;
@@ -63,6 +64,10 @@ impl Connection {
         Ok(DataKeysClient::new(self.open()?))
     }
 
+    pub(super) fn access(&self) -> Result<AccessClient<Wire>, Error> {
+        Ok(AccessClient::new(self.open()?).max_decoding_message_size(ANSWER_BYTES))
+    }
+
     pub(super) fn audit(&self) -> Result<AuditClient<Wire>, Error> {
         Ok(AuditClient::new(self.open()?).max_decoding_message_size(ANSWER_BYTES))
     }
@@ -88,5 +93,5 @@ impl Interceptor for Identity {
     }
 }
 
-/// Bytes of an answer at the most: a page of 1,000 records of 64 KiB.
+/// Bytes of an answer at the most: a page of 1,000 records of 64 KiB, or 100 explanations.
 const ANSWER_BYTES: usize = 80 * 1024 * 1024;

@@ -56,6 +56,9 @@ pub(super) enum Error {
     /// Standard output is gone.
     #[error("writing the output failed")]
     Output(#[from] io::Error),
+    /// Policy documents would be refused.
+    #[error("{0} would be refused")]
+    Policies(String),
     /// Threads cannot be made.
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),

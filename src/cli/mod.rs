@@ -5,6 +5,7 @@
 //! | `serve.rs` | the service in the foreground |
 //! | `demo.rs` | the main job, shown |
 //! | `key.rs`, `alias.rs` | keys and their names |
+//! | `policy.rs` | policies explained and checked |
 //! | `object.rs` | `seal` and `open` |
 //! | `audit.rs` | the trail |
 //! | `connection.rs` | the way to a running service |
@@ -20,6 +21,7 @@ mod error;
 mod key;
 mod object;
 mod output;
+mod policy;
 mod serve;
 mod telemetry;
 
@@ -49,6 +51,8 @@ enum Command {
     Key(key::Key),
     /// Name keys
     Alias(alias::Alias),
+    /// Explain decisions, check policy documents
+    Policy(policy::Policy),
     /// Seal a file with a new data key
     Seal(object::Seal),
     /// Open a sealed file
@@ -100,6 +104,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Demo(demo) => demo.run().await,
             Command::Key(key) => key.run().await,
             Command::Alias(alias) => alias.run().await,
+            Command::Policy(policy) => policy.run().await,
             Command::Seal(seal) => seal.run().await,
             Command::Open(open) => open.run().await,
             Command::Audit(audit) => audit.run().await,
@@ -136,6 +141,8 @@ mod tests {
             "strongroom serve --listen 127.0.0.1:0 --ephemeral",
             "strongroom seal FILE -o OUT --key alias/x --context a=b --context c=d",
             "strongroom open IN -o OUT",
+            "strongroom policy explain --principal P --action A --resource R --context a:b=c",
+            "strongroom policy check FILE FILE --kind trust --output json",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -158,3 +158,76 @@ fn a_corrupted_configuration_or_an_open_address_is_refused() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(said(&refused).contains("loopback"), "{}", said(&refused));
 }
+
+#[test]
+fn a_decision_is_explained_with_what_would_change_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path()).unwrap();
+    let on = |arguments: &[&str]| run(Some(&server), arguments);
+    json(&on(&["key", "create", "--alias", "alias/x", "--output", "json"]));
+    let tried = folder.path().join("tried.json");
+    let root = "arn:aws:iam::000000000000:root";
+    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": {
+        "Sid": "S3", "Effect": "Allow", "Principal": { "AWS": root }, "Action": "kms:Decrypt",
+        "Resource": "*", "Condition": { "StringEquals": { "kms:ViaService": ["s3", "ebs"] } },
+    }});
+    fs::write(&tried, policy.to_string()).unwrap();
+    let explain = |more: &[&str]| {
+        let asked = ["policy", "explain", "--principal", root, "--action", "kms:Decrypt"];
+        on(&[&asked[..], &["--resource", "alias/x"], more].concat())
+    };
+    let shown = String::from_utf8(explain(&[]).stdout).unwrap();
+    assert!(shown.contains(": allowed, by default key policy: Enable IAM User Permissions"));
+    let refused = json(&explain(&["--policy", text(&tried), "--output", "json"]));
+    let refused = &refused["explanations"][0];
+    assert_eq!(refused["decision"], "implicitDeny");
+    let failing = &refused["policies"][0]["statements"][0]["failing"][0];
+    assert_eq!((&failing["key"], &failing["found"]), (&"kms:ViaService".into(), &Value::Null));
+    let shown = explain(&["--policy", text(&tried)]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("absent") && shown.contains("Then the call would be allowed."));
+    let via = ["--policy", text(&tried), "--context", "kms:ViaService=s3", "--output", "json"];
+    assert_eq!(json(&explain(&via))["explanations"][0]["statements"][0], "given policy: S3");
+    let both = json(&explain(&["--action", "kms:Encrypt", "--output", "json"]));
+    assert_eq!(both["explanations"].as_array().unwrap().len(), 2);
+    let unknown = explain(&["--action", "kms:Fly"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(said(&unknown).contains("ValidationException"), "{}", said(&unknown));
+}
+
+#[test]
+fn documents_are_checked_without_a_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, statement: Value| {
+        let path = folder.path().join(name);
+        let document = serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] });
+        fs::write(&path, format!("{document:#}")).unwrap();
+        path
+    };
+    let mut statement = serde_json::json!({
+        "Effect": "Allow", "Principal": { "AWS": "111122223333" }, "Action": "kms:*", "Resource": "*",
+    });
+    let good = file("good.json", statement.clone());
+    statement["Action"] = "kms:DeleteKey".into();
+    let odd = file("odd.json", statement.clone());
+    statement["Effect"] = "Perhaps".into();
+    let wrong = file("wrong.json", statement);
+    let check = |more: &[&str]| run(None, &[&["policy", "check"], more].concat());
+    let found = check(&[text(&good)]);
+    assert!(found.status.success());
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "nothing to say against it\n");
+    let found = json(&check(&[text(&good), text(&odd), "--output", "json"]));
+    let messages: Vec<_> = found["findings"].as_array().unwrap().iter().collect();
+    assert_eq!(messages[0]["message"], "there is no action kms:DeleteKey");
+    assert!(messages.iter().all(|finding| finding["severity"] == "warning"));
+    let found = check(&[text(&wrong), text(&good)]);
+    assert_eq!(found.status.code(), Some(1));
+    let shown = String::from_utf8_lossy(&found.stdout);
+    let place = format!("{}:3: error: statement 1: Effect must be Allow or Deny", text(&wrong));
+    assert!(shown.contains(&place), "{shown}");
+    assert!(said(&found).contains("wrong.json would be refused"), "{}", said(&found));
+    let found = check(&[text(&good), "--kind", "identity"]);
+    assert_eq!(found.status.code(), Some(1), "a user's policy names no principal");
+    let gone = check(&[text(&folder.path().join("gone.json"))]);
+    assert!(gone.status.code() == Some(1) && said(&gone).contains("gone.json"));
+}
