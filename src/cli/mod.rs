@@ -8,6 +8,7 @@
 //! | `policy.rs` | policies explained and checked |
 //! | `object.rs` | `seal` and `open` |
 //! | `audit.rs` | the trail |
+//! | `hardening.rs` | no core dumps, no swap |
 //! | `connection.rs` | the way to a running service |
 //! | `output.rs` | tables for people, JSON for scripts |
 //! | `telemetry.rs` | logs and traces |
@@ -18,6 +19,7 @@ mod audit;
 mod connection;
 mod demo;
 mod error;
+mod hardening;
 mod key;
 mod object;
 mod output;
@@ -99,6 +101,8 @@ fn run(command: Command) -> Result<(), Error> {
             _ => None,
         };
         let _telemetry = telemetry::begin(collector.as_deref())?;
+        // Every command may hold keys or what they seal.
+        hardening::keep_from_dumps();
         match command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,

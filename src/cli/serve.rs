@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::Error;
+use super::hardening;
 use super::output::{note, say};
 use crate::config;
 use crate::instance::{Given, Strongroom, bind};
@@ -62,6 +63,7 @@ impl Serve {
     }
 
     pub(super) async fn run(self) -> Result<(), Error> {
+        hardening::keep_from_swap();
         let file = config::read(self.config.as_deref())?;
         let listen = self.listen.or(file.listen).unwrap_or_else(|| ([127, 0, 0, 1], 4566).into());
         let credentials = self.credentials.or(file.credentials);
