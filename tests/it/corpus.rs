@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use super::policy_call::{KINDS, decisions};
 use strongroom::audit::{Checkpoint, Event};
 use strongroom::crypto::SecretKey;
+use strongroom::iam::Decision;
 use strongroom::kms::blob::CiphertextBlob;
 use strongroom::kms::id::KeyReference;
 use strongroom::sse::{ObjectName, open_bytes};
@@ -75,4 +77,31 @@ fn key_references() {
         std::str::from_utf8(bytes).is_ok_and(|text| KeyReference::parse(text).is_ok())
     };
     assert_eq!(accepted("key_reference", parses), ["alias", "alias-arn", "arn", "id"]);
+}
+
+/// A file's name ends with the kind of document that it is read as, and what that decides of its call.
+#[test]
+fn policies() {
+    let mut wrong = Vec::new();
+    let named_so = |path: &Path| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(path).unwrap();
+        let mut found = decisions(&text).into_iter().zip(KINDS);
+        let (decision, (_, kind)) =
+            found.find(|(_, (_, kind))| name.contains(&format!("-{kind}-"))).unwrap();
+        let decided = match decision {
+            None => "refused",
+            Some(Decision::Allow { .. }) => "allow",
+            Some(Decision::Deny { .. }) => "deny",
+            Some(Decision::ImplicitDeny { .. }) => "silent",
+        };
+        if !name.ends_with(&format!("-{kind}-{decided}")) {
+            wrong.push(format!("{name}: {decided}"));
+        }
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/policy");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 40, "the corpus of policies is missing");
+    files.iter().map(std::path::PathBuf::as_path).for_each(named_so);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

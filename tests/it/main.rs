@@ -12,5 +12,6 @@ mod crash;
 mod damage;
 mod decisions;
 mod in_process;
+mod policy_call;
 mod server;
 mod store;
