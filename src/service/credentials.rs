@@ -2,7 +2,7 @@
 //!
 //! The form of the file: `credentials_file.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -72,6 +72,14 @@ impl Credentials {
 
     fn add(&mut self, account: Account, beside: Beside<'_>) -> Result<(), Error> {
         let Account { id, access_key, token, user, role } = account;
+        // A name is an account's once, whatever its path (IAM User Guide, "IAM identifiers").
+        let users = user.iter().map(|user| ("user", &user.name));
+        let mut names = HashSet::new();
+        for (kind, name) in users.chain(role.iter().map(|role| ("role", &role.name))) {
+            if !names.insert((kind, name)) {
+                return Err(Error(format!("account {id}: {kind} {name} is there twice")));
+            }
+        }
         if !is_account(&id) {
             return Err(Error(format!("account {id:?}: an account has 12 digits")));
         }
@@ -86,9 +94,6 @@ impl Credentials {
             let user_id = unique_id("AIDA", &arn);
             let principal = Principal::new(arn, &id, &user_id, Kind::User);
             let principal = Principal { standing: Arc::new(standing), ..principal };
-            if self.principals.contains_key(&principal.arn) {
-                return Err(Error(format!("{} is there twice", principal.arn)));
-            }
             self.enrol(Arc::new(principal), user.access_key, user.token)?;
         }
         for role in role {
@@ -109,9 +114,7 @@ impl Credentials {
                 standing,
                 max_session_seconds,
             };
-            if self.roles.insert(arn.clone(), Arc::new(role)).is_some() {
-                return Err(Error(format!("{arn} is there twice")));
-            }
+            self.roles.insert(arn, Arc::new(role));
         }
         Ok(())
     }
@@ -375,5 +378,9 @@ pub(super) mod tests {
         let twice = format!("{FILE}\n[[account]]\nid = \"111122223333\"");
         let twice = Credentials::parse(&twice, &beside).unwrap_err().to_string();
         assert!(twice.contains("twice"), "{twice}");
+        let elsewhere = FILE
+            .replace("[[account.role]]", "[[account.user]]\nname = \"alice\"\n[[account.role]]");
+        let twice = Credentials::parse(&elsewhere, &beside).unwrap_err().to_string();
+        assert!(twice.contains("user alice is there twice"), "{twice}");
     }
 }
