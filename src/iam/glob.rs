@@ -4,8 +4,8 @@
 //! pieces between stars are found from left to right, each at its first place after the one before,
 //! and nothing is looked at twice: the first place leaves the most text for the rest, so no other
 //! place can do better. A piece of plain text is found by `memmem`, which is linear at the worst; one
-//! with `?` by a bit-parallel automaton, one step a byte for every 64 bytes of the piece. Both ends
-//! are compared in place.
+//! with `?` by a bit-parallel automaton, one step a byte for every 64 bytes of the piece, or, when it is
+//! of a few symbols, by being tried at each place. Both ends are compared in place.
 //!
 //! Source: the automaton is Shift-And (R. Baeza-Yates and G. Gonnet, "A new approach to text
 //! searching", 1992) with classes of characters, over the bytes of UTF-8.
@@ -78,7 +78,8 @@ fn fold(letter: char) -> char {
     }
 }
 
-/// `spent` is told of the work done between the ends, in bytes of text or words of automata.
+/// `spent` is told of the work done between the ends, in bytes of text, places of short pieces or words of
+/// automata.
 fn search(tokens: &[Token], text: &str, spent: &mut impl FnMut(usize)) -> bool {
     let mut pieces = tokens.split(|token| *token == Token::Any);
     let Some(mut rest) = pieces.next().and_then(|first| after_start(first, text)) else {
@@ -89,6 +90,7 @@ fn search(tokens: &[Token], text: &str, spent: &mut impl FnMut(usize)) -> bool {
         let found = match piece {
             [] => Some(rest),
             [Token::Literal(plain)] => after_plain(plain, rest, spent),
+            piece if symbols(piece) <= SHORT => after_short(piece, rest, spent),
             piece => after_gapped(piece, rest, spent),
         };
         let Some(left) = found else { return false };
@@ -136,6 +138,27 @@ fn after_plain<'text>(
     let end = memmem::find(text.as_bytes(), plain.as_bytes()).map(|start| start + plain.len());
     spent(end.unwrap_or(text.len()));
     text.get(end?..)
+}
+
+/// What follows the first place of a piece of few symbols, which is tried at each.
+fn after_short<'text>(
+    piece: &[Token],
+    text: &'text str,
+    spent: &mut impl FnMut(usize),
+) -> Option<&'text str> {
+    text.char_indices().find_map(|(start, _)| {
+        spent(1);
+        after_start(piece, text.get(start..)?)
+    })
+}
+
+/// Bytes and `?` of a piece.
+fn symbols(piece: &[Token]) -> usize {
+    let of = |token: &Token| match token {
+        Token::Literal(plain) => plain.len(),
+        Token::Any | Token::One => 1,
+    };
+    piece.iter().map(of).sum()
 }
 
 /// What follows the first place of a piece with `?`.
@@ -193,6 +216,9 @@ fn after_gapped<'text>(
 fn continues(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
+
+/// Symbols up to which trying a piece at each place costs less than an automaton.
+const SHORT: usize = 8;
 
 /// Bits in a word of the automaton.
 const WORD: usize = 64;
@@ -285,6 +311,9 @@ mod tests {
         // 63 symbols are one word; 640 are ten.
         let gapped = format!("*{}b", "?".repeat(62)).repeat(20) + "*";
         let (found, sum) = work(&gapped, &text);
+        assert!(!found && sum <= text.len());
+        let short = "*a?b".repeat(2_000) + "*";
+        let (found, sum) = work(&short, &text);
         assert!(!found && sum <= text.len());
         let long = format!("*{}b*", "a?".repeat(319));
         let (found, sum) = work(&long, &text);
