@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use http_body_util::BodyExt;
 
 use crate::service::Unread;
@@ -21,6 +22,15 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// [`Unread::Late`] for one that takes longer than half a minute.
 pub(super) async fn whole(body: Body, limit: usize) -> Result<Bytes, Unread> {
     within(BODY_TIMEOUT, body, limit).await
+}
+
+/// A body that ends after half a minute, whole or not: a message that is broken off cannot be decoded.
+pub(super) fn in_time(body: Body) -> Body {
+    ending(BODY_TIMEOUT, body)
+}
+
+fn ending(time: Duration, body: Body) -> Body {
+    Body::from_stream(body.into_data_stream().take_until(tokio::time::sleep(time)))
 }
 
 async fn within(time: Duration, body: Body, limit: usize) -> Result<Bytes, Unread> {
@@ -46,7 +56,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{StreamExt, stream};
+    use futures_util::stream;
 
     use super::*;
 
@@ -67,5 +77,15 @@ mod tests {
         let endless = begun().chain(stream::pending::<Result<_, std::io::Error>>());
         let read = within(Duration::from_millis(1), Body::from_stream(endless), 10);
         assert_eq!(read.await, Err(Unread::Late));
+    }
+
+    #[tokio::test]
+    async fn what_never_ends_is_ended() {
+        let begun = || stream::iter([Ok(Bytes::from_static(b"begun"))]);
+        let endless = begun().chain(stream::pending::<Result<_, std::io::Error>>());
+        let ended = ending(Duration::from_millis(1), Body::from_stream(endless));
+        assert_eq!(whole(ended, 10).await.unwrap(), "begun");
+        let in_time = ending(BODY_TIMEOUT, Body::from_stream(begun()));
+        assert_eq!(whole(in_time, 10).await.unwrap(), "begun");
     }
 }

@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use super::answer::{LOG_INDEX, status};
 use super::caller::caller;
 use crate::service::{Error, Service};
+use crate::transport::body::in_time;
 use crate::transport::listener::Peer;
 
 /// Notices answers that no operation gave.
@@ -38,7 +39,8 @@ pub(super) async fn record(
     let operation: String =
         operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
     let (headers, peer) = (request.headers().clone(), request.extensions().get().cloned());
-    let response = next.run(request).await;
+    // A message that does not come to its end would be waited for as long as its connection lives.
+    let response = next.run(request.map(in_time)).await;
     if response.headers().contains_key(LOG_INDEX) {
         return response;
     }
