@@ -8,26 +8,25 @@
 //! "Single-valued vs. multivalued context keys".
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// Values by the names of condition keys, such as `kms:ViaService`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Context {
-    keys: BTreeMap<String, Known>,
+    /// A few dozen, made for one call: looking through them costs less than keeping them in order.
+    keys: Vec<(String, Known)>,
 }
 
 /// What kind of key it is depends on the key, not on how many values one call brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
-    values: Vec<String>,
-    multivalued: bool,
+enum Known {
+    One([String; 1]),
+    Many(Vec<String>),
 }
 
 impl Context {
     /// Sets a single-valued key.
     pub fn put(&mut self, key: &str, value: impl Into<String>) {
-        let known = Known { values: vec![value.into()], multivalued: false };
-        self.keys.insert(lower(key).into_owned(), known);
+        self.set(lower(key), Known::One([value.into()]));
     }
 
     /// Sets a multivalued key, such as `aws:TagKeys`. Without a value the key is not there.
@@ -35,38 +34,57 @@ impl Context {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
         let key = lower(key);
         if values.is_empty() {
-            self.keys.remove(key.as_ref());
+            self.keys.retain(|(known, _)| *known != key);
         } else {
-            self.keys.insert(key.into_owned(), Known { values, multivalued: true });
+            self.set(key, Known::Many(values));
         }
     }
 
     /// The values of a key, if it is there: one or more.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&[String]> {
-        self.known(key).map(|known| known.values.as_slice())
+        self.known(key).map(Known::values)
     }
 
     /// The value of a single-valued key. Only such a key can be a policy variable.
     #[must_use]
     pub fn single(&self, key: &str) -> Option<&str> {
-        let known = self.known(key).filter(|known| !known.multivalued)?;
-        known.values.first().map(String::as_str)
+        match self.known(key)? {
+            Known::One([value]) => Some(value),
+            Known::Many(_) => None,
+        }
     }
 
     /// Whether a key is there and multivalued, however many values it has in this call.
     #[must_use]
     pub fn is_multivalued(&self, key: &str) -> bool {
-        self.known(key).is_some_and(|known| known.multivalued)
+        matches!(self.known(key), Some(Known::Many(_)))
     }
 
-    /// Every key, in lower case and in order, with its values.
+    /// Every key, in lower case, with its values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.keys.iter().map(|(key, known)| (key.as_str(), known.values.as_slice()))
+        self.keys.iter().map(|(key, known)| (key.as_str(), known.values()))
+    }
+
+    fn set(&mut self, key: Cow<'_, str>, value: Known) {
+        match self.keys.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = value,
+            None => self.keys.push((key.into_owned(), value)),
+        }
     }
 
     fn known(&self, key: &str) -> Option<&Known> {
-        self.keys.get(lower(key).as_ref())
+        let key = lower(key);
+        self.keys.iter().find(|(known, _)| *known == key).map(|(_, known)| known)
+    }
+}
+
+impl Known {
+    fn values(&self) -> &[String] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
     }
 }
 
@@ -92,7 +110,8 @@ mod tests {
         assert_eq!(context.get("aws:SourceIpp"), None);
         context.put("AWS:SOURCEIP", "::1");
         assert_eq!(context.get("aws:SourceIp").unwrap(), ["::1"]);
-        let names: Vec<&str> = context.iter().map(|(name, _)| name).collect();
+        let mut names: Vec<&str> = context.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
         assert_eq!(names, ["aws:principaltag/équipe", "aws:sourceip"]);
     }
 
