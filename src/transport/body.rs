@@ -1,11 +1,16 @@
-//! The bodies of AWS's protocols, whole, bounded in length and time.
+//! Bodies, bounded in time; those of AWS's protocols whole, and bounded in length. gRPC bounds the length
+//! of its messages itself.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
 
 use crate::service::Unread;
 
@@ -22,15 +27,6 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// [`Unread::Late`] for one that takes longer than half a minute.
 pub(super) async fn whole(body: Body, limit: usize) -> Result<Bytes, Unread> {
     within(BODY_TIMEOUT, body, limit).await
-}
-
-/// A body that ends after half a minute, whole or not: a message that is broken off cannot be decoded.
-pub(super) fn in_time(body: Body) -> Body {
-    ending(BODY_TIMEOUT, body)
-}
-
-fn ending(time: Duration, body: Body) -> Body {
-    Body::from_stream(body.into_data_stream().take_until(tokio::time::sleep(time)))
 }
 
 async fn within(time: Duration, body: Body, limit: usize) -> Result<Bytes, Unread> {
@@ -54,9 +50,53 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
     if length <= limit { Ok(kept.freeze()) } else { Err(Unread::TooLarge) }
 }
 
+/// The same body, which has to end within half a minute; who reads it later is given a status that says so.
+pub(super) fn timed(body: Body) -> Body {
+    timed_to(Instant::now() + BODY_TIMEOUT, body)
+}
+
+fn timed_to(deadline: Instant, body: Body) -> Body {
+    Body::new(Timed { body, deadline, timer: None })
+}
+
+struct Timed {
+    body: Body,
+    deadline: Instant,
+    /// Made when a frame is waited for; most bodies are there whole.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let deadline = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        timer.as_mut().poll(context).map(|()| Some(Err(Status::invalid_argument(LATE).into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+const LATE: &str = "the body did not end in time";
+
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
+    use futures_util::{StreamExt, stream};
+    use tonic::Code;
 
     use super::*;
 
@@ -80,12 +120,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_never_ends_is_ended() {
-        let begun = || stream::iter([Ok(Bytes::from_static(b"begun"))]);
-        let endless = begun().chain(stream::pending::<Result<_, std::io::Error>>());
-        let ended = ending(Duration::from_millis(1), Body::from_stream(endless));
-        assert_eq!(whole(ended, 10).await.unwrap(), "begun");
-        let in_time = ending(BODY_TIMEOUT, Body::from_stream(begun()));
-        assert_eq!(whole(in_time, 10).await.unwrap(), "begun");
+    async fn a_timed_body_is_the_same_or_late() {
+        let far = Instant::now() + BODY_TIMEOUT;
+        let whole = timed_to(far, Body::from("whole")).collect().await.unwrap();
+        assert_eq!(whole.to_bytes(), "whole");
+        let endless = stream::iter([Ok(Bytes::from_static(b"{"))])
+            .chain(stream::pending::<Result<_, std::io::Error>>());
+        let late = timed_to(Instant::now(), Body::from_stream(endless)).collect().await;
+        let status = Status::from_error(Box::new(late.unwrap_err()));
+        assert_eq!((status.code(), status.message()), (Code::InvalidArgument, LATE));
     }
 }

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use super::answer::{LOG_INDEX, status};
 use super::caller::caller;
 use crate::service::{Error, Service};
-use crate::transport::body::in_time;
+use crate::transport::body::timed;
 use crate::transport::listener::Peer;
 
 /// Notices answers that no operation gave.
@@ -32,6 +32,11 @@ pub(super) async fn record(
     request: Request,
     next: Next,
 ) -> Response {
+    // Reflection alone is asked on a stream that stays open.
+    let request = match request.uri().path().starts_with("/grpc.reflection.") {
+        true => return next.run(request).await,
+        false => request.map(timed),
+    };
     let Some(operation) = request.uri().path().strip_prefix("/strongroom.v1.") else {
         return next.run(request).await;
     };
@@ -39,8 +44,7 @@ pub(super) async fn record(
     let operation: String =
         operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
     let (headers, peer) = (request.headers().clone(), request.extensions().get().cloned());
-    // A message that does not come to its end would be waited for as long as its connection lives.
-    let response = next.run(request.map(in_time)).await;
+    let response = next.run(request).await;
     if response.headers().contains_key(LOG_INDEX) {
         return response;
     }
