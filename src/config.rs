@@ -3,6 +3,7 @@
 //! The only place that reads the environment (clap reads variables that stand for flags).
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -24,6 +25,8 @@ pub(crate) struct File {
     pub(crate) tls_key: Option<PathBuf>,
     /// Who is known: `service/credentials.rs` has the form.
     pub(crate) credentials: Option<PathBuf>,
+    /// Connections at a time.
+    pub(crate) max_connections: Option<NonZeroUsize>,
     /// Where traces are sent: a collector's address for OTLP over gRPC.
     pub(crate) otlp_endpoint: Option<String>,
 }

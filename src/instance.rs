@@ -52,6 +52,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service};
+use crate::transport::capacity::{default_connections, possible_connections};
 use crate::transport::listener::{self, Peer, Version};
 use crate::transport::router;
 use crate::transport::tls;
@@ -61,12 +62,14 @@ pub use crate::transport::tls::{Given, Tls};
 #[derive(Debug)]
 pub struct Strongroom {
     service: Arc<Service>,
+    max_connections: Option<usize>,
 }
 
 /// How to make a [`Strongroom`].
 #[derive(Debug, Default)]
 pub struct Builder {
     options: Options,
+    max_connections: Option<usize>,
 }
 
 /// Why an instance could not be made or reached.
@@ -82,6 +85,17 @@ pub enum Error {
     /// The service refused to open or close.
     #[error(transparent)]
     Service(#[from] service::Error),
+    /// The operating system does not let this process have as many connections.
+    #[error(
+        "{asked} connections need more open files than this process may have: {possible} are \
+         possible; raise the limit (ulimit -n, LimitNOFILE) or ask for fewer"
+    )]
+    TooManyConnections {
+        /// As asked for.
+        asked: usize,
+        /// At the most.
+        possible: usize,
+    },
     /// No certificate can be served.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -134,15 +148,29 @@ impl Builder {
         self
     }
 
+    /// Connections of one listener at a time; one more is answered 503 and closed. Otherwise 16,384, or as
+    /// many as the limit of open files allows.
+    #[must_use]
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.max_connections = Some(most);
+        self
+    }
+
     /// Opens the store, checks it, and starts the committing thread.
     ///
     /// # Errors
-    /// [`Error::NoPlace`]; [`Error::Service`] when the store is not as it was left.
+    /// [`Error::NoPlace`]; [`Error::TooManyConnections`]; [`Error::Service`] when the store is not as it
+    /// was left.
     pub fn build(self) -> Result<Strongroom, Error> {
         if self.options.data_dir.is_none() && !self.options.ephemeral {
             return Err(Error::NoPlace);
         }
-        Ok(Strongroom { service: Service::open(self.options)? })
+        let possible = possible_connections();
+        if let Some(asked) = self.max_connections.filter(|asked| *asked > possible) {
+            return Err(Error::TooManyConnections { asked, possible });
+        }
+        let service = Service::open(self.options)?;
+        Ok(Strongroom { service, max_connections: self.max_connections })
     }
 }
 
@@ -240,7 +268,8 @@ impl Strongroom {
                 service.begin_shutdown();
             }
         };
-        Ok(listener::serve(listener, router, tls, metrics, shutdown))
+        let most = self.max_connections.unwrap_or_else(default_connections);
+        Ok(listener::serve(listener, router, tls, most, metrics, shutdown))
     }
 
     /// Finishes what is queued; a store in a data directory is left with the mark of a clean

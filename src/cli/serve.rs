@@ -1,10 +1,12 @@
 //! `strongroom serve`
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::Error;
@@ -46,11 +48,15 @@ pub(super) struct Serve {
     /// every access key is accepted, on loopback only]
     #[arg(long, env = "STRONGROOM_CREDENTIALS", value_name = "FILE")]
     credentials: Option<PathBuf>,
+    /// Connections at a time; one more is answered 503 and closed [default: 16384, or as many as the
+    /// limit of open files allows]
+    #[arg(long, env = "STRONGROOM_MAX_CONNECTIONS", value_name = "NUMBER")]
+    max_connections: Option<NonZeroUsize>,
     /// Send traces there: a collector's address, OTLP over gRPC
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
-    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `credentials` and
-    /// `otlp_endpoint`
+    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `credentials`,
+    /// `max_connections` and `otlp_endpoint`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -82,6 +88,10 @@ impl Serve {
         if let Some(path) = &credentials {
             builder = builder.credentials(known(path)?);
         }
+        raise_descriptor_limit();
+        if let Some(most) = self.max_connections.or(file.max_connections) {
+            builder = builder.max_connections(most.get());
+        }
         let room = builder.build()?;
         if let Some(path) = credentials {
             reload_when_told(path, Arc::clone(room.service()))?;
@@ -100,6 +110,16 @@ impl Serve {
         }
         serving.await;
         Ok(room.close()?)
+    }
+}
+
+/// As many open files as the operating system allows: each connection is one. Shells and service managers
+/// begin with a lower limit for the sake of programs that use `select`.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 

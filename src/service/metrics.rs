@@ -26,6 +26,7 @@ pub struct Metrics {
     group_entries: Histogram,
     sync: Histogram,
     connections: Family<Connection, Gauge>,
+    turned_away: Counter,
     log_entries: Gauge<u64, AtomicU64>,
     store_bytes: Gauge<u64, AtomicU64>,
     healthy: Gauge,
@@ -74,6 +75,9 @@ impl Metrics {
         registry.register_with_unit("commit_sync", about, Unit::Seconds, sync.clone());
         let connections = Family::default();
         registry.register("connections", "Connections that are open", connections.clone());
+        let turned_away = Counter::default();
+        let about = "Connections that were refused, as too many were open";
+        registry.register("connections_turned_away", about, turned_away.clone());
         let log_entries = Gauge::default();
         registry.register("log_entries", "Records in the audit trail", log_entries.clone());
         let store_bytes = Gauge::default();
@@ -88,6 +92,7 @@ impl Metrics {
             group_entries,
             sync,
             connections,
+            turned_away,
             log_entries,
             store_bytes,
             healthy,
@@ -120,6 +125,11 @@ impl Metrics {
         let gauge = self.connections.get_or_create_owned(&Connection { security });
         gauge.inc();
         ConnectionCounted(gauge)
+    }
+
+    /// Counts a connection for which there was no place.
+    pub fn turned_away(&self) {
+        self.turned_away.inc();
     }
 
     /// OpenMetrics' text.
@@ -167,6 +177,7 @@ mod tests {
         metrics.called("Encrypt", None, took);
         metrics.committed(GroupCommitted { entries: 3, sync: took });
         let held = metrics.connected(true);
+        metrics.turned_away();
         let reading = Reading { log_entries: 4, store_bytes: 5, healthy: true };
         let text = metrics.text(reading);
         for line in [
@@ -177,6 +188,7 @@ mod tests {
             "strongroom_commit_group_entries_sum 3.0",
             "strongroom_commit_sync_seconds_count 1",
             "strongroom_connections{security=\"tls\"} 1",
+            "strongroom_connections_turned_away_total 1",
             "strongroom_log_entries 4",
             "strongroom_store_bytes 5",
             "strongroom_healthy 1",

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
+use super::capacity::Capacity;
 use super::router::HEADER_BYTES;
 use super::tls::Tls;
 use crate::service::Metrics;
@@ -35,15 +36,19 @@ pub struct Peer {
 
 /// Accepts connections until `shutdown` resolves, then lets running calls finish.
 ///
-/// With `tls`, a connection that begins as TLS does is served over it, any other one plain.
+/// With `tls`, a connection that begins as TLS does is served over it, any other one plain. While `most`
+/// are open, one more is turned away.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<Tls>,
+    most: usize,
     metrics: Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
+    let capacity = Capacity::new(most);
+    let mut full = false;
     let (closing, closed) = watch::channel(false);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -59,11 +64,21 @@ pub async fn serve(
             },
             () = &mut shutdown => break,
         };
+        let Some(place) = capacity.take() else {
+            if !std::mem::replace(&mut full, true) {
+                tracing::warn!(most, "connections are turned away: as many as may be are open");
+            }
+            metrics.turned_away();
+            capacity.turn_away(stream);
+            continue;
+        };
+        full = false;
         let _ = stream.set_nodelay(true);
         let mut peer = Peer { door: "grpc", address: address.ip().to_string(), secure: false };
         let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
         let (mut closed, metrics) = (closed.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
+            let _place = place;
             // Who has not said anything yet is not waited for at shutdown.
             let begun = tokio::select! {
                 begun = begin(stream, tls.as_ref()) => begun,
@@ -137,6 +152,7 @@ async fn begin(stream: TcpStream, tls: Option<&Tls>) -> Option<Begun> {
 /// this bounds how long it takes.
 async fn spoken(stream: &TcpStream) -> Option<Version> {
     let mut begin = [0; PREFACE.len()];
+    let mut pause = PEEK_PAUSE;
     loop {
         let length = stream.peek(&mut begin).await.ok()?;
         let seen = begin.get(..length)?;
@@ -146,8 +162,10 @@ async fn spoken(stream: &TcpStream) -> Option<Version> {
         if !PREFACE.starts_with(seen) {
             return Some(Version::Http1);
         }
-        // What is there already would be seen again at once.
-        tokio::time::sleep(PEEK_PAUSE).await;
+        // What is there already would be seen again at once. Ever longer, so that thousands who begin
+        // and say no more do not keep a core busy.
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
 }
 
@@ -210,10 +228,12 @@ where
 }
 
 /// The record type of a TLS handshake (RFC 8446, section 5.1); no HTTP request begins with it.
-const CLIENT_HELLO: u8 = 0x16;
+pub(super) const CLIENT_HELLO: u8 = 0x16;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const DRAIN: Duration = Duration::from_secs(10);
 const HEADER_LIST: u32 = 64 * 1024;
+/// For the first byte, the handshake and the preface; then for each HTTP/1 request's headers, from the
+/// answer before on, so that a connection on which nothing comes is closed.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const PEEK_PAUSE: Duration = Duration::from_millis(10);

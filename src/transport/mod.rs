@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `listener.rs` | one port: connections, draining |
+//! | `capacity.rs` | how many connections there are |
 //! | `tls.rs` | TLS: a certificate that was given, or one of our own |
 //! | `router.rs` | which door a request goes to |
 //! | `pages.rs` | keeps other sites' web pages out |
@@ -14,6 +15,7 @@
 
 pub mod aws_json;
 mod body;
+pub mod capacity;
 pub mod grpc;
 pub mod listener;
 mod pages;

@@ -41,7 +41,8 @@ async fn bounded_headers(request: Request, next: Next) -> Response {
     let headers = request.headers().iter();
     let length: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
     if length > HEADER_BYTES {
-        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+        let text = format!("the request's headers are longer than {HEADER_BYTES} bytes\n");
+        return (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text).into_response();
     }
     next.run(request).await
 }
