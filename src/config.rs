@@ -3,7 +3,7 @@
 //! The only place that reads the environment (clap reads variables that stand for flags).
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -27,6 +27,8 @@ pub(crate) struct File {
     pub(crate) credentials: Option<PathBuf>,
     /// Connections at a time.
     pub(crate) max_connections: Option<NonZeroUsize>,
+    /// Calls a second that are answered.
+    pub(crate) max_requests_per_second: Option<NonZeroU32>,
     /// Where traces are sent: a collector's address for OTLP over gRPC.
     pub(crate) otlp_endpoint: Option<String>,
 }

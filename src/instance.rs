@@ -37,6 +37,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -153,6 +154,14 @@ impl Builder {
     #[must_use]
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = Some(most);
+        self
+    }
+
+    /// Calls a second that the doors answer, and that may come at once; others are refused with
+    /// `ThrottlingException`. [`Strongroom::call`] is no door.
+    #[must_use]
+    pub fn max_requests_per_second(mut self, most: NonZeroU32) -> Self {
+        self.options.max_requests_per_second = Some(most);
         self
     }
 

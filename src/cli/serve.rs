@@ -1,7 +1,7 @@
 //! `strongroom serve`
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,11 +52,14 @@ pub(super) struct Serve {
     /// limit of open files allows]
     #[arg(long, env = "STRONGROOM_MAX_CONNECTIONS", value_name = "NUMBER")]
     max_connections: Option<NonZeroUsize>,
+    /// Calls a second that are answered; others are refused with ThrottlingException [default: any number]
+    #[arg(long, env = "STRONGROOM_MAX_REQUESTS_PER_SECOND", value_name = "NUMBER")]
+    max_requests_per_second: Option<NonZeroU32>,
     /// Send traces there: a collector's address, OTLP over gRPC
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
     /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `credentials`,
-    /// `max_connections` and `otlp_endpoint`
+    /// `max_connections`, `max_requests_per_second` and `otlp_endpoint`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -91,6 +94,9 @@ impl Serve {
         raise_descriptor_limit();
         if let Some(most) = self.max_connections.or(file.max_connections) {
             builder = builder.max_connections(most.get());
+        }
+        if let Some(most) = self.max_requests_per_second.or(file.max_requests_per_second) {
+            builder = builder.max_requests_per_second(most);
         }
         let room = builder.build()?;
         if let Some(path) = credentials {

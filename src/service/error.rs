@@ -1,5 +1,7 @@
 //! The one error table: every refusal's name, HTTP status and gRPC code, which all doors read.
 
+use std::num::NonZeroU32;
+
 use tonic::Code;
 
 use crate::{audit, kms, store};
@@ -92,6 +94,12 @@ pub enum Error {
     /// The store refused or failed.
     #[error("the call could not be recorded, so it is not answered: {0}")]
     Store(#[source] store::Error),
+    /// More calls came in a second than are answered.
+    #[error(
+        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls: \
+         this service answers {0} a second (--max-requests-per-second)."
+    )]
+    Throttled(NonZeroU32),
     /// What was presented proves nobody.
     #[error("the access key id is not one: expected 1 to 128 printable characters without spaces")]
     Unauthenticated,
@@ -115,7 +123,9 @@ impl Error {
                 true => ("ValidationException", 400, Code::InvalidArgument),
                 false => ("AuditException", 500, Code::Internal),
             },
-            Self::Busy => ("ThrottlingException", 400, Code::ResourceExhausted),
+            Self::Busy | Self::Throttled(_) => {
+                ("ThrottlingException", 400, Code::ResourceExhausted)
+            }
             Self::Contended => ("ConflictException", 400, Code::Aborted),
             Self::DeadlineExceeded => ("DependencyTimeoutException", 500, Code::DeadlineExceeded),
             Self::DryRun | Self::Kms(K::DryRun) => {

@@ -1,6 +1,7 @@
 //! The service: a store that is open, who is known, what the time is, what watchers see.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::credentials::Credentials;
 use super::metrics::{Metrics, Reading};
 use super::opening::{Opened, temporary_folder};
 use super::operation::Rooms;
+use super::rate::Rate;
 use super::slow_lane::SlowLane;
 use crate::audit::{self, Head};
 use crate::clock::Clock;
@@ -33,6 +35,8 @@ pub struct Options {
     pub clock: Clock,
     /// Who is known; without any, every access key is accepted.
     pub credentials: Option<Credentials>,
+    /// Calls a second that are answered; any number when there is none.
+    pub max_requests_per_second: Option<NonZeroU32>,
 }
 
 /// A root key that is given: 64 hex digits or base64 of 32 bytes. Wiped on drop, redacted in `Debug`,
@@ -77,6 +81,7 @@ pub struct Service {
     credentials: RwLock<Option<Arc<Credentials>>>,
     metrics: Arc<Metrics>,
     slow_lane: SlowLane,
+    rate: Option<Rate>,
     closing: watch::Sender<bool>,
 }
 
@@ -106,6 +111,7 @@ impl Service {
             credentials: RwLock::new(options.credentials.map(Arc::new)),
             metrics,
             slow_lane: SlowLane::default(),
+            rate: options.max_requests_per_second.map(Rate::new),
             closing: watch::Sender::new(false),
         }))
     }
@@ -206,6 +212,11 @@ impl Service {
     /// Where calls wait that take seconds.
     pub(super) const fn slow_lane(&self) -> &SlowLane {
         &self.slow_lane
+    }
+
+    /// How many calls a second are answered, if that is limited.
+    pub(super) const fn rate(&self) -> Option<&Rate> {
+        self.rate.as_ref()
     }
 
     /// What watchers see.

@@ -19,6 +19,7 @@
 //! | `operations.rs` | the register: every operation there is |
 //! | `access.rs` | what is checked of policies before keys store them |
 //! | `walk.rs` | the walk itself |
+//! | `rate.rs` | how many calls a second are answered |
 //! | `slow_lane.rs` | where calls wait that take seconds |
 //! | `sweep.rs` | what is done when its time has come |
 //! | `sessions.rs` | who the caller is, and for how long: STS |
@@ -46,6 +47,7 @@ mod operations;
 mod pending;
 mod permit;
 mod policies;
+mod rate;
 mod session;
 mod sessions;
 mod signature;

@@ -13,6 +13,7 @@ import time
 
 import grpc
 import pytest
+from botocore.exceptions import ClientError
 from conftest import Server
 from test_boto3 import aws
 from test_observed import metrics
@@ -234,4 +235,30 @@ def test_tls_is_not_renegotiated():
     assert "Protocol  : TLSv1.2" in said and "RENEGOTIATING" in said
     assert re.search(r"no.renegotiation|alert|:error:", said.split("RENEGOTIATING")[1]), said
     assert aws(server).list_keys()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert server.stop() == 0
+
+
+def test_calls_beyond_the_rate_are_throttled_at_every_door_and_recorded():
+    server = Server("--ephemeral", "--max-requests-per-second", "5")
+    kms, client = aws(server), Client(server.address)
+    codes = []
+    for index in range(40):
+        try:
+            kms.list_keys() if index % 2 else client.call("Keys.ListKeys")
+            codes.append(None)
+        except ClientError as error:
+            assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+            codes.append(("aws", error.response["Error"]["Code"]))
+            assert "5 a second" in error.response["Error"]["Message"]
+        except Refused as error:
+            assert error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+            codes.append(("grpc", error.reason))
+    assert {("aws", "ThrottlingException"), ("grpc", "ThrottlingException")} <= set(codes)
+    assert 5 <= codes.count(None) < 40
+    recorded = metrics(server)["strongroom_log_entries"]
+    assert recorded == 40, "watchers are not throttled, and every refusal has its record"
+    time.sleep(1.1)
+    found = client.call("Audit.Query", operation="ListKeys", limit=100).records
+    refused = [record for record in found if record.error_code == "ThrottlingException"]
+    assert len(found) == 40 and len(refused) == 40 - codes.count(None)
     assert server.stop() == 0

@@ -51,6 +51,9 @@ pub(super) async fn handle(service: Arc<Service>, operation: String, request: Re
         .map(str::trim);
     let body = whole(body, BODY_BYTES).await;
     let caller = caller(&service, &parts, body.as_deref().map_err(|why| *why), SERVICE);
+    if let Err(error) = service.admit() {
+        return refuse(&service, caller, &operation, error).await;
+    }
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case(CONTENT_TYPE)) {
         return refuse(&service, caller, &operation, Error::UnknownOperation).await;
     }

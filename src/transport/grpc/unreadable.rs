@@ -1,5 +1,5 @@
-//! The record of calls that could not be decoded: an oversized or malformed message, a method that
-//! does not exist. They never reached an operation, and still belong into the trail.
+//! The record of calls that reached no operation: an oversized or malformed message, a method that does
+//! not exist, one more than are answered in a second. They still belong into the trail.
 
 use std::sync::Arc;
 
@@ -44,6 +44,20 @@ pub(super) async fn record(
     let operation: String =
         operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
     let (headers, peer) = (request.headers().clone(), request.extensions().get().cloned());
+    let refuse = async |error| {
+        let mut extensions = Extensions::new();
+        if let Some(peer) = peer {
+            extensions.insert::<ConnectInfo<Peer>>(peer);
+        }
+        let who = caller(&headers, &extensions);
+        let action = format!("strongroom:{operation}");
+        let reply = recorder.0.refuse(who, &operation, &action, error).await;
+        let Err(error) = reply.result;
+        status(&error, &reply.request_id, reply.log_index).into_http::<Body>()
+    };
+    if let Err(error) = recorder.0.admit() {
+        return refuse(error).await;
+    }
     let response = next.run(request).await;
     if response.headers().contains_key(LOG_INDEX) {
         return response;
@@ -59,13 +73,5 @@ pub(super) async fn record(
         Code::OutOfRange | Code::ResourceExhausted => Error::RequestTooLarge,
         _ => Error::Malformed(refused.message().to_owned()),
     };
-    let mut extensions = Extensions::new();
-    if let Some(peer) = peer {
-        extensions.insert::<ConnectInfo<Peer>>(peer);
-    }
-    let who = caller(&headers, &extensions);
-    let action = format!("strongroom:{operation}");
-    let reply = recorder.0.refuse(who, &operation, &action, error).await;
-    let Err(error) = reply.result;
-    status(&error, &reply.request_id, reply.log_index).into_http::<Body>()
+    refuse(error).await
 }
