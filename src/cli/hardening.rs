@@ -1,7 +1,10 @@
-//! What keeps secrets in memory from leaving it by the operating system's hand: core dumps and swap.
+//! What keeps secrets from leaving by the operating system's hand: core dumps, swap, files that others read.
 //!
 //! Neither is a reason not to start: a container may forbid both, and says so in the log.
 
+use std::path::Path;
+
+use rustix::fs::Mode;
 #[cfg(target_os = "linux")]
 use rustix::mm::{MlockAllFlags, mlockall};
 #[cfg(target_os = "linux")]
@@ -38,6 +41,21 @@ pub(super) fn keep_from_swap() {
     let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     if let Err(error) = mlockall(all) {
         tracing::warn!(%error, "memory could not be locked");
+    }
+}
+
+/// What this process writes is its user's alone, whatever the shell's umask is: sled asks for no mode.
+pub(super) fn keep_files_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Says that a file with secrets may be read by everybody on this machine. Its group may have a reason.
+pub(super) fn look_at_readers(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).map_or(0, |found| found.permissions().mode());
+    if mode & Mode::ROTH.bits() != 0 {
+        let path = path.display();
+        tracing::warn!(%path, "everybody on this machine may read this file, which has secrets in it");
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `policy.rs` | policies explained and checked |
 //! | `object.rs` | `seal` and `open` |
 //! | `audit.rs` | the trail |
-//! | `hardening.rs` | no core dumps, no swap |
+//! | `hardening.rs` | no core dumps, no swap, private files |
 //! | `connection.rs` | the way to a running service |
 //! | `output.rs` | tables for people, JSON for scripts |
 //! | `telemetry.rs` | logs and traces |

@@ -73,6 +73,7 @@ impl Serve {
 
     pub(super) async fn run(self) -> Result<(), Error> {
         hardening::keep_from_swap();
+        hardening::keep_files_private();
         let file = config::read(self.config.as_deref())?;
         let listen = self.listen.or(file.listen).unwrap_or_else(|| ([127, 0, 0, 1], 4566).into());
         let credentials = self.credentials.or(file.credentials);
@@ -85,6 +86,9 @@ impl Serve {
             builder = builder.data_dir(data_dir.unwrap_or_else(|| "strongroom-data".into()));
         }
         let key_file = self.root_key_file.or(file.root_key_file);
+        let (certificate, key) = (self.tls_cert.or(file.tls_cert), self.tls_key.or(file.tls_key));
+        let secret = [&key_file, &key, &credentials];
+        secret.into_iter().flatten().for_each(|path| hardening::look_at_readers(path));
         if let Some((text, from)) = config::root_key(key_file.as_deref())? {
             builder = builder.root_key(text, from);
         }
@@ -104,7 +108,6 @@ impl Serve {
         }
         let listener = bind(listen).await?;
         let address = listener.local_addr()?;
-        let (certificate, key) = (self.tls_cert.or(file.tls_cert), self.tls_key.or(file.tls_key));
         let given = certificate.zip(key).map(|(certificate, key)| Given { certificate, key });
         let tls = room.tls(given.as_ref(), address)?;
         let authority = tls.authority().map(Path::to_owned);

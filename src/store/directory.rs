@@ -1,8 +1,8 @@
 //! The data directory: who holds it, its root key, its database, and whether it was left clean.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use zeroize::Zeroizing;
 
 use super::fingerprint;
+use super::privacy::{close_to_others, private_folder};
 use super::rows::{Row, Space};
 use super::{Anchor, Durability, Engine, Error, Sealer};
 use crate::crypto::{Purpose, SecretKey, derive, digest, random};
@@ -45,11 +46,10 @@ impl DataDirectory {
         root: Option<(&str, &str)>,
         durability: Durability,
     ) -> Result<Self, Error> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(Error::file("creating", path))?;
+        private_folder(path)?;
+        for ours in [ANCHOR, DATABASE, FINGERPRINT, LOCK, ROOT_KEY, TLS] {
+            close_to_others(&path.join(ours))?;
+        }
         let lock = take_lock(path)?;
         let database = path.join(DATABASE);
         let exists = database.join("db").exists();
@@ -61,12 +61,9 @@ impl DataDirectory {
         }
         let root = root_key(path, root, exists)?;
         let clean = take_fingerprint(path)?;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&database)
-            .map_err(Error::file("creating", &database))?;
+        private_folder(&database)?;
         let engine = Engine::open(&database, durability)?;
+        close_to_others(&database)?; // sled makes its files as the umask has it
         let created = !exists;
         if created {
             initialise(&engine, &root)?;
@@ -120,6 +117,8 @@ const FINGERPRINT: &str = "fingerprint";
 const FORMAT: &str = "strongroom-1";
 const LOCK: &str = "lock";
 const ROOT_KEY: &str = "root.key";
+/// Certificate and key of the doors, which come after the store.
+const TLS: &str = "tls";
 
 const META_CHECK: &[u8] = b"root-key-check";
 const META_FORMAT: &[u8] = b"format";
@@ -328,14 +327,20 @@ mod tests {
     }
 
     #[test]
-    fn files_are_private() {
+    fn files_are_private_and_a_directory_that_is_not_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         drop(open(&path).unwrap());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&path), 0o700);
+        let ours = [ROOT_KEY, LOCK, DATABASE, "store/db", "store/conf"];
+        let modes = || ours.map(|name| mode(&path.join(name)));
+        assert_eq!((mode(&path), modes()), (0o700, [0o600, 0o600, 0o700, 0o600, 0o600]));
+        let wide = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(path.join(ROOT_KEY), wide).unwrap();
+        drop(open(&path).unwrap());
         assert_eq!(mode(&path.join(ROOT_KEY)), 0o600);
-        assert_eq!(mode(&path.join(DATABASE)), 0o700);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+        assert!(matches!(open(&path), Err(Error::OpenToOthers { mode: 0o750, .. })));
     }
 }

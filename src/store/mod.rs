@@ -13,7 +13,8 @@
 //! | `sealed.rs` | state values, sealed with their place |
 //! | `anchor.rs` | the last checkpoint, kept outside of sled |
 //! | `fingerprint.rs` | a digest of the database's files, left by a clean shutdown |
-//! | `directory.rs` | the data directory: lock, root key, modes |
+//! | `directory.rs` | the data directory: lock, root key |
+//! | `privacy.rs` | who else may read it: nobody |
 //! | `commit.rs` | the group commit |
 //!
 //! Layouts: docs/formats.md, "Data directory".
@@ -23,6 +24,7 @@ mod commit;
 mod directory;
 mod engine;
 mod fingerprint;
+mod privacy;
 mod rows;
 mod sealed;
 
@@ -78,6 +80,16 @@ pub enum Error {
         path: PathBuf,
         /// Its holder, as it wrote itself down.
         pid: String,
+    },
+    /// Others may enter the data directory.
+    #[error(
+        "the data directory {path} is open to others (mode {mode:o}); close it with `chmod 700`, or choose a directory of its own with --data-dir"
+    )]
+    OpenToOthers {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
     },
     /// The root key given is malformed.
     #[error("the root key from {0} is not 32 bytes in hex (64 digits) or base64")]

@@ -3,7 +3,9 @@
 //!
 //! Source: RFC 8446; ALPN names of RFC 7301.
 
+use std::fs::DirBuilder;
 use std::net::IpAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -96,8 +98,8 @@ impl Tls {
             return Ok(Self { acceptor, authority: Some(authority) });
         }
         let made = Made::new(address, now)?;
-        std::fs::create_dir_all(folder)
-            .map_err(|source| Error::Write { path: folder.to_owned(), source })?;
+        let made_folder = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made_folder.map_err(|source| Error::Write { path: folder.to_owned(), source })?;
         write(&key, made.key.as_bytes())?;
         write(&certificate, made.certificate.as_bytes())?;
         write(&authority, made.authority.as_bytes())?;
