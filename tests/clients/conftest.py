@@ -14,11 +14,11 @@ BINARY = os.environ.get("STRONGROOM_BINARY", "target/debug/strongroom")
 class Server:
     """A running `strongroom serve`."""
 
-    def __init__(self, *arguments, env=None):
+    def __init__(self, *arguments, env=None, stderr=subprocess.PIPE):
         self.process = subprocess.Popen(
             [BINARY, "serve", "--listen", "127.0.0.1:0", *arguments],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             env={**os.environ, **(env or {})},
         )
