@@ -1,9 +1,10 @@
-"""What the README shows in Python works as it stands."""
+"""What the README shows in Python works as it stands; what SECURITY.md says is checked by tests that exist."""
 
 import pathlib
 import re
 
-README = pathlib.Path(__file__).parents[2] / "README.md"
+ROOT = pathlib.Path(__file__).parents[2]
+README = ROOT / "README.md"
 
 
 def test_the_key_policy_example(server):
@@ -13,3 +14,13 @@ def test_the_key_policy_example(server):
     tests = [value for name, value in names.items() if name.startswith("test_")]
     assert len(tests) == 1
     tests[0]()
+
+
+def test_every_line_of_the_threat_model_names_tests_that_exist():
+    lines = re.findall(r"^\| .* \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), re.M)
+    assert len(lines) > 15 and lines.count("there is nothing to check") == 1
+    for line in lines[1:]:
+        names = re.findall(r"`([\w/]+\.(?:rs|py))::(\w+)`", line)
+        assert names or line == "there is nothing to check", line
+        for path, name in names:
+            assert re.search(rf"\b(fn|def) {name}\(", (ROOT / path).read_text()), f"{path}::{name}"

@@ -304,3 +304,15 @@ def test_without_credentials_only_loopback_is_listened_on(tmp_path):
     )
     assert refused.returncode == 1 and SECRET not in refused.stderr
     assert "line 7" in refused.stderr and "credentials.toml" in refused.stderr
+
+
+def test_a_signed_request_can_be_sent_again(closed):
+    """As on AWS, within its 15 minutes; SECURITY.md says so. Each time is a record of its own."""
+    sent = []
+    for _ in range(2):
+        status, body, headers = send(closed, alter=lambda request: sent.append(dict(request.headers)))
+        assert status == 200
+    again = urllib.request.Request(f"http://{closed.address}/", b"{}", sent[0], method="POST")
+    with urllib.request.urlopen(again) as answer:
+        assert answer.status == 200
+        assert int(answer.headers["x-audit-log-index"]) > int(headers["x-audit-log-index"])

@@ -186,3 +186,25 @@ fn a_missing_or_damaged_anchor_is_refused() {
         assert!(refused.unwrap_err().contains("anchor"));
     }
 }
+
+/// As SECURITY.md says: only checkpoints that were kept elsewhere tell.
+#[test]
+fn an_older_copy_of_the_whole_directory_is_not_noticed() {
+    let made = made(true);
+    let older = made.path.with_extension("older");
+    copy(&made.path, &older);
+    let runtime = runtime();
+    runtime.block_on(async {
+        let room = Strongroom::builder().data_dir(&made.path).build().unwrap();
+        room.call(CreateKey::default()).await.unwrap();
+        room.close().unwrap();
+    });
+    fs::remove_dir_all(&made.path).unwrap();
+    fs::rename(&older, &made.path).unwrap();
+    runtime.block_on(async {
+        let room = Strongroom::builder().data_dir(&made.path).build().unwrap();
+        let head = room.service().log_head();
+        assert_eq!((head.size, head.root), (RECORDS, made.head), "a record short, and whole");
+        room.close().unwrap();
+    });
+}
