@@ -23,7 +23,7 @@ pub(crate) struct File {
     pub(crate) tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
     pub(crate) tls_key: Option<PathBuf>,
-    /// Who is known: `service/credentials.rs` has the form.
+    /// Who is known: `service/credentials_file.rs` has the form.
     pub(crate) credentials: Option<PathBuf>,
     /// Connections at a time.
     pub(crate) max_connections: Option<NonZeroUsize>,

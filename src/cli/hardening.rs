@@ -1,6 +1,6 @@
 //! What keeps secrets from leaving by the operating system's hand: core dumps, swap, files that others read.
 //!
-//! Neither is a reason not to start: a container may forbid both, and says so in the log.
+//! None is a reason not to start: a container may forbid them, and the log says so.
 
 use std::path::Path;
 
