@@ -63,14 +63,12 @@ fn check(
     author: &Principal,
     bypass: bool,
 ) -> Result<(), Error> {
-    let malformed = |what: String| Error::Kms(kms::Error::MalformedPolicy(what));
     if text.len() > LONGEST {
         return Err(Error::Kms(kms::Error::LimitExceeded(format!(
             "The policy is longer than {LONGEST} bytes"
         ))));
     }
-    let policy = Policy::parse("key policy", text, PolicyKind::Key);
-    let policy = policy.map_err(|error| malformed(error.to_string()))?;
+    let policy = Policy::parse("key policy", text, PolicyKind::Key)?;
     if bypass {
         return Ok(());
     }
@@ -86,7 +84,6 @@ fn check(
     if decide(&question, &resource, || None).allows() {
         return Ok(());
     }
-    Err(malformed(
-        "The new key policy will not allow you to update the key policy in the future.".to_owned(),
-    ))
+    let locks_out = "The new key policy will not allow you to update the key policy in the future.";
+    Err(Error::Kms(kms::Error::MalformedPolicy(locks_out.to_owned())))
 }

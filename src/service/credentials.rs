@@ -29,7 +29,7 @@ pub(super) struct AccessKey {
 
 /// A role: who may assume it, and what its sessions may.
 #[derive(Debug)]
-pub struct Role {
+pub(super) struct Role {
     pub(super) arn: String,
     pub(super) account: String,
     pub(super) id: String,
@@ -91,7 +91,7 @@ impl Credentials {
         for user in user {
             let arn = arn(&id, "user", user.path.as_deref(), &user.name)?;
             let standing = standing(&arn, user.tags, &user.policies, user.boundary, beside)?;
-            let user_id = unique_id("AIDA", &arn);
+            let user_id = lasting_id("AIDA", &arn);
             let principal = Principal::new(arn, &id, &user_id, Kind::User);
             let principal = Principal { standing: Arc::new(standing), ..principal };
             self.enrol(Arc::new(principal), user.access_key, user.token)?;
@@ -101,10 +101,10 @@ impl Credentials {
             let standing = standing(&arn, role.tags, &role.policies, role.boundary, beside)?;
             let trust = document(&arn, "trust policy", &role.trust, PolicyKind::Trust, beside)?;
             let max_session_seconds = role.max_session_seconds.unwrap_or(3600);
-            if !(3600..=43_200).contains(&max_session_seconds) {
+            if !(3600..=LONGEST_SESSION).contains(&max_session_seconds) {
                 return Err(Error(format!("{arn}: max_session_seconds is 3,600 to 43,200")));
             }
-            let user_id = unique_id("AROA", &arn);
+            let user_id = lasting_id("AROA", &arn);
             let account = id.clone();
             let role = Role {
                 arn: arn.clone(),
@@ -174,26 +174,46 @@ impl Credentials {
         if let Some(principal) = self.principals.get(arn) {
             return Some(principal.as_ref().clone());
         }
-        let session = |role: &Role, name: &str| role.session(name, BTreeMap::new(), Vec::new());
         if let Some(role) = self.roles.get(arn) {
-            return Some(session(role, "any"));
+            return Some(role.bare_session("any"));
         }
         let (account, rest) = arn.strip_prefix("arn:aws:sts::")?.split_once(":assumed-role/")?;
         let (name, session_name) = rest.split_once('/')?;
         let named = |role: &&Arc<Role>| role.account == account && role.name() == name;
-        Some(session(self.roles.values().find(named)?, session_name))
-    }
-
-    /// A role by its ARN.
-    pub(super) fn role(&self, arn: &str) -> Option<&Role> {
-        self.roles.get(arn).map(Arc::as_ref)
+        Some(self.roles.values().find(named)?.bare_session(session_name))
     }
 }
 
 impl Role {
+    /// The role of an ARN: one that is known, or where none is, [`Self::any`].
+    pub(super) fn find(known: Option<&Credentials>, arn: &str) -> Option<Arc<Self>> {
+        match known {
+            Some(known) => known.roles.get(arn).cloned(),
+            None => Some(Arc::new(Self::any(arn))),
+        }
+    }
+
+    /// A role where none is known: everybody may assume it, and it may whatever resources let it.
+    pub(super) fn any(arn: &str) -> Self {
+        let everything = Arc::new(Policy::everything("no credentials file"));
+        Self {
+            arn: arn.to_owned(),
+            account: arn.split(':').nth(4).unwrap_or_default().to_owned(),
+            id: "AROA".to_owned(),
+            trust: Arc::clone(&everything),
+            standing: Standing { policies: vec![everything], ..Standing::default() },
+            max_session_seconds: LONGEST_SESSION,
+        }
+    }
+
     /// Its name, without its path.
     pub(super) fn name(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// A session of it, with nothing of its own.
+    pub(super) fn bare_session(&self, name: &str) -> Principal {
+        self.session(name, BTreeMap::new(), Vec::new())
     }
 
     /// A session of it, with tags and policies of its own.
@@ -226,8 +246,7 @@ impl fmt::Debug for Credentials {
 /// The ARN of a user or role (IAM User Guide, "IAM identifiers").
 fn arn(account: &str, kind: &str, path: Option<&str>, name: &str) -> Result<String, Error> {
     let path = path.unwrap_or("/");
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+    if !(1..=64).contains(&name.len()) || !is_name(name) {
         return Err(Error(format!(
             "account {account}, {kind} {name:?}: a name has 1 to 64 letters, digits or +=,.@_-"
         )));
@@ -239,13 +258,25 @@ fn arn(account: &str, kind: &str, path: Option<&str>, name: &str) -> Result<Stri
     Ok(format!("arn:aws:iam::{account}:{kind}{path}{name}"))
 }
 
-/// An id that is the same at every start: AWS's prefix and 17 letters and digits of the ARN's hash.
-fn unique_id(prefix: &str, arn: &str) -> String {
-    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let hash = digest::sha256(&[arn.as_bytes()]);
-    let letter = |byte: &u8| LETTERS.get(usize::from(byte & 31)).map(|byte| char::from(*byte));
-    prefix.chars().chain(hash.iter().take(17).filter_map(letter)).collect()
+/// Whether a text has only what names of users, roles and sessions are made of.
+pub(super) fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
 }
+
+/// An id that is the same at every start: of 17 bytes of the ARN's hash.
+fn lasting_id(prefix: &str, arn: &str) -> String {
+    unique_id(prefix, digest::sha256(&[arn.as_bytes()]).iter().take(17))
+}
+
+/// An id as AWS makes them: a prefix of four letters, and a letter or digit for each byte.
+pub(super) fn unique_id<'a>(prefix: &str, bytes: impl IntoIterator<Item = &'a u8>) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte & 31)).map(|byte| char::from(*byte));
+    prefix.chars().chain(bytes.into_iter().filter_map(letter)).collect()
+}
+
+/// Seconds of a role's session at the most (STS API Reference, `AssumeRole`).
+const LONGEST_SESSION: u32 = 43_200;
 
 fn standing(
     arn: &str,
@@ -340,7 +371,7 @@ pub(super) mod tests {
         assert_eq!(alice.arn, "arn:aws:iam::111122223333:user/team/alice");
         assert_eq!((alice.standing.policies.len(), &*alice.standing.tags["team"]), (1, "red"));
         assert_eq!(alice.user_id.len(), 21);
-        let role = found.role("arn:aws:iam::111122223333:role/deploy").unwrap();
+        let role = Role::find(Some(&found), "arn:aws:iam::111122223333:role/deploy").unwrap();
         let session = found.principal("arn:aws:sts::111122223333:assumed-role/deploy/ci").unwrap();
         assert_eq!(session.user_id, format!("{}:ci", role.id));
         assert_eq!(session.lasting_arn(), role.arn);

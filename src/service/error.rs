@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use tonic::Code;
 
+use crate::iam::Malformed;
 use crate::{audit, kms, store};
 
 /// Why a call was not answered with a result.
@@ -109,6 +110,12 @@ pub enum Error {
     /// There is no such operation.
     #[error("there is no such operation")]
     UnknownOperation,
+}
+
+impl From<Malformed> for Error {
+    fn from(wrong: Malformed) -> Self {
+        Self::Kms(kms::Error::MalformedPolicy(wrong.0))
+    }
 }
 
 impl Error {

@@ -9,16 +9,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Error;
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Role};
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight};
 use super::operations::{ACTS, Registered, registered};
 use super::permit::Permit;
-use super::session::unchecked_session;
 use super::{surroundings, targets};
 use crate::audit::Event;
 use crate::iam::{
     self, Context, Explanation, Finding, GrantFinding, Guard, Policy, PolicyKind, Principal,
-    Question, Resource, Shown, Side, is_multivalued,
+    Question, Shown, Side, is_multivalued,
 };
 use crate::kms::id::is_account;
 use crate::kms::{self, EncryptionContext};
@@ -55,14 +54,8 @@ const PAIRS: usize = 100;
 const GRANTS: usize = 50;
 
 /// This file's part of the register.
-pub(super) const EXPLAIN: &[Registered] = &[Registered {
-    name: ExplainAccess::NAME,
-    action: ExplainAccess::ACTION,
-    actions: &[],
-    about: "Why a principal may or may not do something.",
-    read_only: ExplainAccess::READ_ONLY,
-    dry_run: false,
-}];
+pub(super) const EXPLAIN: &[Registered] =
+    &[Registered::of::<ExplainAccess>("Why a principal may or may not do something.")];
 
 impl Operation for ExplainAccess {
     type Output = Vec<Explained>;
@@ -244,9 +237,12 @@ fn explained_principal(arn: &str, known: Option<&Credentials>) -> Result<Princip
         Some(known) => known.principal(arn),
         None => match (service, name.split('/').collect::<Vec<_>>().as_slice()) {
             ("iam", ["root"]) => Some(Principal::root(account, None)),
-            ("iam", ["role", .., role]) if !role.is_empty() => Some(any_session(arn, "any")),
+            ("iam", ["role", .., role]) if !role.is_empty() => {
+                Some(Role::any(arn).bare_session("any"))
+            }
             ("sts", ["assumed-role", role, session]) if !role.is_empty() && !session.is_empty() => {
-                Some(any_session(&format!("arn:aws:iam::{account}:role/{role}"), session))
+                let role = Role::any(&format!("arn:aws:iam::{account}:role/{role}"));
+                Some(role.bare_session(session))
             }
             _ => None,
         },
@@ -254,15 +250,8 @@ fn explained_principal(arn: &str, known: Option<&Credentials>) -> Result<Princip
     found.map_or_else(|| wrong("Member must be the ARN of somebody who is known"), Ok)
 }
 
-/// A session of a role where none is known.
-fn any_session(role: &str, name: &str) -> Principal {
-    unchecked_session(role, name, BTreeMap::new(), Vec::new())
-}
-
 fn given_policy(text: &str) -> Result<Arc<Policy>, Error> {
-    let policy = Policy::parse("given policy", text, PolicyKind::Key);
-    let policy = policy.map_err(|error| kms::Error::MalformedPolicy(error.to_string()))?;
-    Ok(Arc::new(policy))
+    Ok(Arc::new(Policy::parse("given policy", text, PolicyKind::Key)?))
 }
 
 /// An action as the register has it.
@@ -328,13 +317,7 @@ impl Act {
             (true, false) if principal.account != at.scope.account() => wrong(
                 "Member must name a key: what is done to none is its own account's".to_owned(),
             ),
-            (true, false) => Ok(Target {
-                action: self.action,
-                resource: Resource::open("*", &principal.account),
-                key: None,
-                alias: None,
-                reads: Vec::new(),
-            }),
+            (true, false) => Ok(targets::account(rooms, at)?.named(self.action)),
             (false, true) => {
                 let target = targets::key(rooms, at, reference)?.named(self.action);
                 match target.resource.account == at.scope.account() {
@@ -355,7 +338,7 @@ fn grants(
     pairs: &EncryptionContext,
 ) -> Vec<GrantFinding> {
     let Some(place) = target.place() else { return Vec::new() };
-    let operation = act.action.strip_prefix("kms:").unwrap_or(act.action);
+    let operation = target.operation();
     let context = act.has_context.then_some(pairs);
     let means = |grant: &kms::Grant| principal.named_by(grant.grantee.name());
     let found = rooms.keys.grants_of(&place, None, usize::MAX, |grant| means(grant).is_some());

@@ -12,12 +12,8 @@ use crate::kms::{self, GetKeyLastUsage, KeyLastUsage, Request, Usage};
 
 /// This file's part of the register.
 pub(super) const LAST_USAGE: &[Registered] = &[Registered {
-    name: GetKeyLastUsage::NAME,
-    action: GetKeyLastUsage::ACTION,
     actions: &[GetKeyLastUsage::ACTION],
-    about: GetKeyLastUsage::ABOUT,
-    read_only: GetKeyLastUsage::READ_ONLY,
-    dry_run: false,
+    ..Registered::of::<GetKeyLastUsage>(GetKeyLastUsage::ABOUT)
 }];
 
 impl Operation for GetKeyLastUsage {

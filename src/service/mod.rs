@@ -60,7 +60,7 @@ mod trail;
 mod walk;
 
 pub use credential::{Caller, Credential, Unread};
-pub use credentials::{Beside, Credentials, Error as CredentialsError, Role};
+pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use error::Error;
 pub use explain::{ExplainAccess, Explained, check_policy};
 pub use hall::{Options, RootKey, Service};

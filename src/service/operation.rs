@@ -76,6 +76,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// The action as grants name it: `Decrypt` and the like.
+    pub(super) fn operation(&self) -> &'static str {
+        self.action.strip_prefix("kms:").unwrap_or(self.action)
+    }
+
     /// Where its key lies, when it is one.
     pub(super) fn place(&self) -> Option<kms::id::KeyPlace> {
         self.key.as_ref().map(|entry| entry.key.place())

@@ -35,6 +35,14 @@ pub struct Registered {
     pub dry_run: bool,
 }
 
+impl Registered {
+    /// The entry of an operation that is not the register's macro's.
+    pub(super) const fn of<O: Operation>(about: &'static str) -> Self {
+        let (name, action) = (O::NAME, O::ACTION);
+        Self { name, action, actions: &[], about, read_only: O::READ_ONLY, dry_run: O::DRY_RUN }
+    }
+}
+
 /// What an entry's actions are done to, for who asks about an action without an operation.
 pub(super) struct Acts {
     /// Actions, and the kind of their targets.

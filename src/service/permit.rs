@@ -58,7 +58,7 @@ pub(super) fn authorise<O: Operation>(
 ) -> Result<Permit, Refusal> {
     let (mut decided_by, mut reads) = ("no permission is needed".to_owned(), Vec::new());
     for target in targets {
-        let Target { action, resource, key, reads: found, .. } = target;
+        let Target { action, resource, reads: found, .. } = target;
         reads.extend_from_slice(found);
         if !O::CROSS_ACCOUNT && resource.is_foreign(principal) {
             return Err(Refusal { error: hidden(principal, action), decided_by: None });
@@ -69,12 +69,12 @@ pub(super) fn authorise<O: Operation>(
         let question = Question { principal, action, resource: &resource.arn, context: &context };
         let mut relied_on = None;
         let decision = decide(&question, resource, || {
-            let operation = action.strip_prefix("kms:").unwrap_or(action);
             let means = |name: &str| principal.named_by(name);
             let within = |grant: &kms::Grant| request.within(grant);
-            let place = key.as_ref()?.key.place();
+            let place = target.place()?;
             let context = request.context(action);
-            let (grant, naming) = rooms.keys.granting(&place, operation, context, means, within)?;
+            let (grant, naming) =
+                rooms.keys.granting(&place, target.operation(), context, means, within)?;
             relied_on = Some((grant.row(), grant.revision));
             Some(Granted { name: format!("grant {}", grant.id), naming })
         });

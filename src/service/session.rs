@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Role, unique_id};
 use crate::crypto::{Plaintext, Purpose, SecretKey, aead, derive, random};
-use crate::iam::{Kind, Policy, PolicyKind, Principal, Standing};
+use crate::iam::{Policy, PolicyKind, Principal};
 
 /// What a session token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,15 +62,21 @@ const FORMAT: u8 = 1;
 const TOKEN_LEN: usize = 32 * 1024;
 
 impl Session {
-    /// An access key id that no session had before.
+    /// A session of a root or user, whose access key id no other has.
     ///
     /// # Errors
     /// [`Error::Internal`] when the random source fails.
-    pub(super) fn new_id() -> Result<String, Error> {
-        const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    pub(super) fn begin(arn: &str, now: DateTime<Utc>, lasting: TimeDelta) -> Result<Self, Error> {
         let drawn: [u8; 16] = random::array().map_err(|_| Error::Internal)?;
-        let letter = |byte: &u8| LETTERS.get(usize::from(byte & 31)).map(|byte| char::from(*byte));
-        Ok("ASIA".chars().chain(drawn.iter().filter_map(letter)).collect())
+        Ok(Self {
+            id: unique_id("ASIA", &drawn),
+            arn: arn.to_owned(),
+            name: None,
+            policy: None,
+            tags: BTreeMap::new(),
+            began: now,
+            ends: now + lasting,
+        })
     }
 
     /// The keys of the session.
@@ -120,21 +126,17 @@ impl Session {
         let policy = policy.map(|text| Policy::parse("session policy", text, PolicyKind::Identity));
         let policies = policy.transpose().map_err(|_| Error::Internal)?.map(Arc::new);
         let policies: Vec<_> = policies.into_iter().collect();
-        let principal = match (&self.name, known) {
-            (Some(name), Some(known)) => {
-                let role = known.role(&self.arn).ok_or(Error::UnknownCredential)?;
+        let mut principal = match (&self.name, known) {
+            (Some(name), known) => {
+                let role = Role::find(known, &self.arn).ok_or(Error::UnknownCredential)?;
                 role.session(name, self.tags.clone(), policies)
             }
-            (Some(name), None) => unchecked_session(&self.arn, name, self.tags.clone(), policies),
             (None, Some(known)) => known.principal(&self.arn).ok_or(Error::UnknownCredential)?,
             (None, None) => Principal::root(self.arn.split(':').nth(4).unwrap_or_default(), None),
         };
-        let standing = Standing {
-            session_began: Some(self.began.timestamp()),
-            ..principal.standing.as_ref().clone()
-        };
-        let access_key_id = Some(self.id.clone());
-        Ok(Principal { standing: Arc::new(standing), access_key_id, ..principal })
+        Arc::make_mut(&mut principal.standing).session_began = Some(self.began.timestamp());
+        principal.access_key_id = Some(self.id.clone());
+        Ok(principal)
     }
 }
 
@@ -142,23 +144,6 @@ impl Session {
 pub(super) fn secret_of(secret: &SecretKey, id: &str) -> Plaintext {
     let derived = derive(secret, b"", Purpose::SessionSecret, id.as_bytes());
     Plaintext::from(URL_SAFE_NO_PAD.encode(derived.expose()).into_bytes())
-}
-
-/// A session of a role where none is known: it may whatever resources let it.
-pub(super) fn unchecked_session(
-    role: &str,
-    name: &str,
-    tags: BTreeMap<String, String>,
-    session: Vec<Arc<Policy>>,
-) -> Principal {
-    let account = role.split(':').nth(4).unwrap_or_default();
-    let short = role.rsplit('/').next().unwrap_or_default();
-    let arn = format!("arn:aws:sts::{account}:assumed-role/{short}/{name}");
-    let kind = Kind::Session { role: role.to_owned() };
-    let principal = Principal::new(arn, account, &format!("AROA:{name}"), kind);
-    let policies = vec![Arc::new(Policy::everything("no credentials file"))];
-    let standing = Standing { policies, session, tags, ..Standing::default() };
-    Principal { standing: Arc::new(standing), ..principal }
 }
 
 fn bound_to(id: &str) -> Vec<u8> {
@@ -169,17 +154,14 @@ fn bound_to(id: &str) -> Vec<u8> {
 mod tests {
     use super::super::credentials::tests::credentials;
     use super::*;
+    use crate::iam::Kind;
 
     fn session(name: Option<&str>, arn: &str) -> Session {
         let began = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         Session {
-            id: Session::new_id().unwrap(),
-            arn: arn.to_owned(),
             name: name.map(str::to_owned),
-            policy: None,
             tags: [("team".to_owned(), "blue".to_owned())].into(),
-            began,
-            ends: began + chrono::TimeDelta::hours(1),
+            ..Session::begin(arn, began, TimeDelta::hours(1)).unwrap()
         }
     }
 
@@ -191,7 +173,7 @@ mod tests {
         let token = &keys.session_token;
         assert_eq!(Session::open(&secret, &made.id, token), Some(made.clone()));
         assert_eq!(keys.secret_access_key.expose(), secret_of(&secret, &made.id).expose());
-        assert_eq!(Session::open(&secret, &Session::new_id().unwrap(), token), None);
+        assert_eq!(Session::open(&secret, &session(None, "arn").id, token), None);
         assert_eq!(Session::open(&SecretKey::generate().unwrap(), &made.id, token), None);
         for at in [0, 1, 30, token.len() - 1] {
             let mut altered = token.clone().into_bytes();

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::Error;
+use super::credentials::{Role, is_name};
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
 use super::operations::Registered;
 use super::permit::Permit;
 use super::session::{Session, SessionKeys};
+use super::targets::Named;
 use crate::audit::Event;
-use crate::iam::{Guard, Kind, LONGEST_SESSION_POLICY, Policy, PolicyKind, Resource};
+use crate::iam::{Guard, Kind, LONGEST_SESSION_POLICY, Policy, PolicyKind, Principal, Resource};
 use crate::kms::id::is_account;
 use crate::kms::{self, Known, Values};
 
@@ -69,15 +71,10 @@ pub struct CallerIdentity {
 
 /// This part of the register.
 pub(super) const SESSIONS: &[Registered] = &[
-    registered::<AssumeRole>("A session of a role."),
-    registered::<GetCallerIdentity>("Who the caller is."),
-    registered::<GetSessionToken>("Keys for the caller itself that are not for long."),
+    Registered::of::<AssumeRole>("A session of a role."),
+    Registered::of::<GetCallerIdentity>("Who the caller is."),
+    Registered::of::<GetSessionToken>("Keys for the caller itself that are not for long."),
 ];
-
-const fn registered<O: Operation>(about: &'static str) -> Registered {
-    let (name, action) = (O::NAME, O::ACTION);
-    Registered { name, action, actions: &[], about, read_only: O::READ_ONLY, dry_run: false }
-}
 
 impl Operation for AssumeRole {
     type Output = AssumedRole;
@@ -101,23 +98,14 @@ impl Operation for AssumeRole {
         let account = account_of(&self.role_arn)
             .ok_or_else(|| invalid(&format!("{} is invalid", shown(&self.role_arn))))?;
         // Whether a role exists is not told: of one that does not, nobody is trusted.
-        let trust = match at.known {
-            Some(known) => known.role(&self.role_arn).map_or_else(
-                || Arc::new(Policy::empty("trust policy")),
-                |role| Arc::clone(&role.trust),
-            ),
-            None => Arc::new(Policy::everything("no credentials file")),
-        };
-        let target = |action: &'static str| Target {
-            action,
-            resource: Resource {
-                arn: self.role_arn.clone(),
-                account: account.to_owned(),
-                guard: Guard::Needed(Arc::clone(&trust)),
-            },
-            key: None,
-            alias: None,
-            reads: Vec::new(),
+        let trust = Role::find(at.known, &self.role_arn).map_or_else(
+            || Arc::new(Policy::empty("trust policy")),
+            |role| Arc::clone(&role.trust),
+        );
+        let target = |action: &'static str| {
+            let (arn, account) = (self.role_arn.clone(), account.to_owned());
+            let guard = Guard::Needed(Arc::clone(&trust));
+            Named::bare(Resource { arn, account, guard }).named(action)
         };
         let tagging = (!self.tags.is_empty()).then(|| target("sts:TagSession"));
         Ok([target(Self::ACTION)].into_iter().chain(tagging).collect())
@@ -130,19 +118,17 @@ impl Operation for AssumeRole {
         permit: &Permit,
     ) -> Result<Executed<AssumedRole>, Error> {
         let name = &self.role_session_name;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-        if !(2..=64).contains(&name.len()) || !name.bytes().all(plain) {
+        if !(2..=64).contains(&name.len()) || !is_name(name) {
             return Err(kms_constraint(
                 name,
                 "roleSessionName",
                 "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,64}",
             ));
         }
-        let role = at.known.and_then(|known| known.role(&self.role_arn));
-        let most = role.map_or(43_200, |role| i64::from(role.max_session_seconds));
+        let role = Role::find(at.known, &self.role_arn).ok_or(Error::UnknownCredential)?;
         let chained = matches!(permit.principal().kind, Kind::Session { .. });
         let asked = duration(self.duration_seconds, 3600, 43_200)?;
-        if asked > TimeDelta::seconds(most) {
+        if asked > TimeDelta::seconds(role.max_session_seconds.into()) {
             return Err(invalid(
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
             ));
@@ -157,22 +143,18 @@ impl Operation for AssumeRole {
             if text.len() > LONGEST_SESSION_POLICY {
                 return Err(Error::PackedPolicyTooLarge);
             }
-            Policy::parse("session policy", text, PolicyKind::Identity)
-                .map_err(|error| Error::Kms(kms::Error::MalformedPolicy(error.to_string())))?;
+            Policy::parse("session policy", text, PolicyKind::Identity)?;
         }
         check_tags(&self.tags)?;
         let session = Session {
-            id: Session::new_id()?,
-            arn: self.role_arn.clone(),
             name: Some(name.clone()),
             policy: self.policy.clone(),
             tags: self.tags.clone(),
-            began: at.now,
-            ends: at.now + asked,
+            ..Session::begin(&self.role_arn, at.now, asked)?
         };
-        let principal = session.principal(at.known, at.now)?;
         let keys = session.keys(&rooms.sessions)?;
-        Ok(Executed::read(AssumedRole { keys, arn: principal.arn, id: principal.user_id }))
+        let Principal { arn, user_id: id, .. } = role.bare_session(name);
+        Ok(Executed::read(AssumedRole { keys, arn, id }))
     }
 
     fn record(&self, event: &mut Event) {
@@ -215,15 +197,7 @@ impl Operation for GetSessionToken {
         // A root's are for an hour at the most, whatever is asked.
         let asked = duration(self.duration_seconds, 43_200, 129_600)?;
         let asked = if principal.is_root() { asked.min(TimeDelta::hours(1)) } else { asked };
-        let session = Session {
-            id: Session::new_id()?,
-            arn: principal.arn.clone(),
-            name: None,
-            policy: None,
-            tags: BTreeMap::new(),
-            began: at.now,
-            ends: at.now + asked,
-        };
+        let session = Session::begin(&principal.arn, at.now, asked)?;
         Ok(Executed::read(session.keys(&rooms.sessions)?))
     }
 

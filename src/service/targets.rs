@@ -21,7 +21,7 @@ impl Named {
         Target { action, resource, key, alias, reads }
     }
 
-    const fn bare(resource: Resource) -> Self {
+    pub(super) const fn bare(resource: Resource) -> Self {
         Self { resource, key: None, alias: None, reads: Vec::new() }
     }
 

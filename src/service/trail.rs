@@ -89,16 +89,11 @@ const BATCH: usize = 256;
 
 /// The trail's part of the register.
 pub(super) const TRAIL: &[Registered] = &[
-    registered::<GetCheckpoint>("The newest signed checkpoint."),
-    registered::<Query>("Records that meet every condition given, in pages."),
-    registered::<Tail>("Follows the log from an index."),
-    registered::<VerifyLog>("Recomputes the whole tree from its leaves."),
+    Registered::of::<GetCheckpoint>("The newest signed checkpoint."),
+    Registered::of::<Query>("Records that meet every condition given, in pages."),
+    Registered::of::<Tail>("Follows the log from an index."),
+    Registered::of::<VerifyLog>("Recomputes the whole tree from its leaves."),
 ];
-
-const fn registered<O: Operation>(about: &'static str) -> Registered {
-    let (name, action) = (O::NAME, O::ACTION);
-    Registered { name, action, actions: &[], about, read_only: O::READ_ONLY, dry_run: false }
-}
 
 /// Whoever may in any account reads the whole trail: it is one log, and verifying needs all of it.
 fn trail(
