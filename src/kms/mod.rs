@@ -98,7 +98,7 @@ pub use directory::{Call, Directory, Done, Found, Touched};
 pub use error::Error;
 pub use given::{Bytes, Text};
 #[cfg(feature = "server")]
-pub use grant::Grant;
+pub use grant::{Grant, GrantId};
 #[cfg(feature = "server")]
 pub use grants::{
     Retirable, create_grant, list_grants, list_retirable_grants, retirable, retire_grant,

@@ -16,6 +16,7 @@ from conftest import Server
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 REGION = "eu-west-1"
+CONFIG = Config(retries={"max_attempts": 0}, parameter_validation=False)
 ROOT_KEY = bytes(range(32))
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 NO_KMS = {"Effect": "Deny", "Action": "kms:*", "Resource": "*"}
@@ -73,17 +74,23 @@ def known(folder, more=""):
 
 def aws(server, name, service="kms", keys=None, region=REGION):
     """boto3 of somebody, or with the keys of a session."""
-    key, secret, _ = prove(name)
     if keys:
-        key, secret = keys["AccessKeyId"], keys["SecretAccessKey"]
+        proof = keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+    else:
+        proof = prove(name)[:2]
+    return signed(server, service, *proof, region=region)
+
+
+def signed(server, service, key, secret, token=None, region=REGION):
+    """boto3 with these keys, which asks once and checks nothing first."""
     return boto3.client(
         service,
         endpoint_url=f"http://{server.address}",
         region_name=region,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
-        aws_session_token=keys and keys["SessionToken"],
-        config=Config(retries={"max_attempts": 0}, parameter_validation=False),
+        aws_session_token=token,
+        config=CONFIG,
     )
 
 

@@ -4,27 +4,17 @@ import json
 import socket
 import urllib.request
 
-import boto3
+import identities
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from client import Client
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-CONFIG = Config(retries={"max_attempts": 0}, parameter_validation=False)
-
 
 def aws(server, service="kms", account="111122223333", region="eu-west-1"):
-    return boto3.client(
-        service,
-        endpoint_url=f"http://{server.address}",
-        region_name=region,
-        aws_access_key_id=account,
-        aws_secret_access_key="any",
-        config=CONFIG,
-    )
+    return identities.signed(server, service, account, "any", region=region)
 
 
 @pytest.fixture
@@ -307,11 +297,7 @@ def test_where_nobody_is_known_any_role_can_be_played(server):
     """Its session may whatever a key's policy lets it, so that policies which name roles can be tried."""
     role = "arn:aws:iam::111122223333:role/app"
     keys = aws(server, "sts").assume_role(RoleArn=role, RoleSessionName="one")["Credentials"]
-    session = boto3.client(
-        "kms", endpoint_url=f"http://{server.address}", region_name="eu-west-1", config=CONFIG,
-        aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
+    session = identities.aws(server, None, keys=keys)
     root = aws(server)
     key = root.create_key()["KeyMetadata"]["KeyId"]
     assert session.encrypt(KeyId=key, Plaintext=b"x")

@@ -17,7 +17,8 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as collecto
 
 from client import Client, Refused
 from conftest import Server
-from test_boto3 import CONFIG, aws, refused
+from identities import CONFIG
+from test_boto3 import aws, refused
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

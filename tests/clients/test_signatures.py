@@ -10,16 +10,15 @@ import urllib.request
 from datetime import datetime, timedelta, timezone
 from unittest import mock
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from client import Client, Refused
 from conftest import BINARY, Server
+from identities import signed
 
 KEY, SECRET, ACCOUNT = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "111122223333"
 TOKEN = "a-token-for-grpc"
@@ -56,15 +55,7 @@ def closed(file):
 
 
 def aws(server, service="kms", key=KEY, secret=SECRET, token=None):
-    return boto3.client(
-        service,
-        endpoint_url=f"http://{server.address}",
-        region_name="eu-west-1",
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
-        config=Config(retries={"max_attempts": 0}, parameter_validation=False),
-    )
+    return signed(server, service, key, secret, token)
 
 
 def send(server, auth=SigV4Auth, service="kms", target="ListKeys", body=b"{}", method="POST",

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import SSLError
 from client import Client
 from conftest import Server
-from test_boto3 import CONFIG, aws
+from identities import CONFIG
+from test_boto3 import aws
 
 
 # Of connections that then say nothing more.

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::DateTime;
 use serde_json::Value;
 use strongroom::iam::{
-    Context, Decision, Effect, GrantFinding, Granted, Guard, Kind, Naming, Policy, PolicyKind,
-    Principal, Question, Resource, Shown, Side, Standing, decide, explain,
+    Context, Decision, Effect, GrantFinding, Granted, Guard, Kind, Policy, PolicyKind, Principal,
+    Question, Resource, Shown, Side, Standing, decide, explain,
 };
+use strongroom::kms::id::{KeyId, KeyPlace, Reach};
+use strongroom::kms::{Grant, GrantConstraints, GrantId, Party};
+use strongroom::store::Revision;
 
 #[test]
 fn every_decision_is_the_documented_one() {
@@ -227,23 +231,37 @@ fn grants(
     pairs: &BTreeMap<String, String>,
 ) -> Vec<GrantFinding> {
     let operation = action.strip_prefix("kms:").unwrap_or(action);
-    let contains = |all: &BTreeMap<String, String>, some: &BTreeMap<String, String>| {
-        some.iter().all(|(name, value)| {
-            all.iter().any(|(found, held)| found.eq_ignore_ascii_case(name) && held == value)
-        })
-    };
+    let has_context = HAVE_CONTEXT.iter().any(|start| operation.starts_with(start));
     let grants = case["resource"]["grants"].as_array().into_iter().flatten();
-    let found = grants.filter_map(|grant| {
-        let naming: Naming = principal.named_by(text(&grant["grantee"]))?;
-        let equals = context_pairs(&grant["encryption_context_equals"]);
-        let subset = context_pairs(&grant["encryption_context_subset"]);
-        let constraints = !HAVE_CONTEXT.iter().any(|start| operation.starts_with(start))
-            || contains(pairs, &subset)
-                && (equals.is_empty() || (contains(pairs, &equals) && contains(&equals, pairs)));
-        let operations = grant["operations"].as_array().unwrap();
-        let operation = operations.iter().any(|granted| granted == operation);
-        let name = "grant".to_owned();
-        Some(GrantFinding { name, naming, operation, constraints, decides: false })
+    let found = grants.filter_map(|found| {
+        let grant = grant(found);
+        Some(GrantFinding {
+            name: "grant".to_owned(),
+            naming: principal.named_by(grant.grantee.name())?,
+            operation: grant.has(operation),
+            constraints: grant.holds_in(has_context.then_some(pairs)),
+            decides: false,
+        })
     });
     found.collect()
+}
+
+fn grant(found: &Value) -> Grant {
+    let operations = found["operations"].as_array().unwrap().iter().map(text);
+    Grant {
+        key: KeyPlace { id: KeyId::from_bytes(Reach::Regional, [0; 16]), region: String::new() },
+        id: GrantId::generate().unwrap(),
+        name: None,
+        grantee: Party::Principal(text(&found["grantee"]).to_owned()),
+        retiring: None,
+        operations: operations.map(str::to_owned).collect(),
+        constraints: GrantConstraints {
+            equals: context_pairs(&found["encryption_context_equals"]),
+            subset: context_pairs(&found["encryption_context_subset"]),
+            source_arn: None,
+        },
+        issuing_account: String::new(),
+        created: DateTime::default(),
+        revision: Revision(1),
+    }
 }
