@@ -1,4 +1,4 @@
-//! The command line. One file a command; each is a client of the service like any other.
+//! The command line. One file or folder a command; each is a client of the service like any other.
 //!
 //! | file | noun |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `key.rs`, `alias.rs` | keys and their names |
 //! | `policy.rs` | policies explained and checked |
 //! | `object.rs` | `seal` and `open` |
-//! | `audit.rs` | the trail |
+//! | `audit/` | the trail |
 //! | `hardening.rs` | no core dumps, no swap, private files |
 //! | `connection.rs` | the way to a running service |
 //! | `output.rs` | tables for people, JSON for scripts |

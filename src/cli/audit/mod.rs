@@ -1,0 +1,74 @@
+//! `strongroom audit`
+//!
+//! | file | noun |
+//! |---|---|
+//! | `query.rs` | records found, records followed |
+//! | `verify.rs` | the log recomputed, its key |
+
+mod query;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::error::Error;
+use crate::config;
+use crate::instance::Strongroom;
+
+/// Read, follow and verify the audit trail
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Find records; all conditions given hold together
+    Query(Box<query::Query>),
+    /// Follow the trail; ends with the service
+    Tail(query::Tail),
+    /// Recompute the whole tree and compare it with the signed checkpoint
+    Verify(verify::Verify),
+    /// Print the checkpoint and, as the last line, the verifier string of the log's key
+    Key(verify::Key),
+}
+
+impl Audit {
+    pub(super) async fn run(self) -> Result<(), Error> {
+        match self.verb {
+            Verb::Query(query) => query.run().await,
+            Verb::Tail(tail) => tail.run().await,
+            Verb::Verify(verify) => verify.run().await,
+            Verb::Key(key) => key.run().await,
+        }
+    }
+}
+
+/// A store that no service holds.
+#[derive(Debug, Args)]
+struct Offline {
+    /// Read this data directory instead of asking a service
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// File with its root key, if not in it
+    #[arg(long, env = "STRONGROOM_ROOT_KEY_FILE", value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
+}
+
+impl Offline {
+    /// The store of the data directory, where one was named.
+    fn open(&self) -> Result<Option<Strongroom>, Error> {
+        let Some(folder) = &self.data_dir else { return Ok(None) };
+        if !folder.join("store").is_dir() {
+            let folder = folder.display();
+            return Err(Error::Usage(format!("{folder} is no data directory of strongroom")));
+        }
+        let mut builder = Strongroom::builder().data_dir(folder);
+        if let Some((text, from)) = config::root_key(self.root_key_file.as_deref())? {
+            builder = builder.root_key(text, from);
+        }
+        Ok(Some(builder.build()?))
+    }
+}
