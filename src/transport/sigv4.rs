@@ -129,8 +129,8 @@ fn check_algorithm(algorithm: &str) -> Result<(), String> {
     if algorithm == ALGORITHM {
         return Ok(());
     }
-    let shown: String = algorithm.chars().take(64).collect();
-    Err(format!("Unsupported AWS 'algorithm': '{shown}'."))
+    // What was presented may be a bare secret, and is not repeated: it goes into the trail.
+    Err(format!("Unsupported AWS 'algorithm'; sign with '{ALGORITHM}'."))
 }
 
 fn read(
@@ -330,7 +330,7 @@ mod tests {
     fn what_is_missing_is_said() {
         let signed = "SignedHeaders=host, Signature=0";
         for (header, part) in [
-            ("Basic abc", "Unsupported AWS 'algorithm': 'Basic'"),
+            ("Basic abc", "Unsupported AWS 'algorithm'; sign with 'AWS4-HMAC-SHA256'."),
             ("AWS4-ECDSA-P256-SHA256 x", "Unsupported"),
             ("AWS4-HMAC-SHA256 SignedHeaders=a, Signature=b", "requires 'Credential' parameter"),
             ("AWS4-HMAC-SHA256 Credential=a/b/c/d/e, Signature=b", "'SignedHeaders'"),

@@ -30,16 +30,11 @@ pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response 
     let body = body.as_deref().map_err(|why| *why);
     let caller = caller(&service, &parts, body, SERVICE);
     let query = parts.uri.query().unwrap_or_default();
-    let form = body.map(|body| Form::parse(body, query.as_bytes()));
-    let (action, answer) = match form {
-        Ok(form) => {
-            let name = form.text("Action").unwrap_or_default();
-            let action: String =
-                name.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-            let answer = answer(&service, caller, &action, &form).await;
-            (action, answer)
-        }
-        Err(why) => (String::new(), refused(&service, caller, "", why.into()).await),
+    let form = body.map(|body| Form::parse(body, query.as_bytes())).map_err(Error::from);
+    let action = form.as_ref().map(Form::action).unwrap_or_default();
+    let answer = match service.admit().and(form) {
+        Ok(form) => answer(&service, caller, &action, &form).await,
+        Err(why) => refused(&service, caller, &action, why).await,
     };
     xml(&action, &answer)
 }
@@ -82,6 +77,12 @@ impl Form {
             found.entry(name.into_owned()).or_insert_with(|| value.into_owned());
         }
         Self(found)
+    }
+
+    /// The operation's name, as far as it can be one.
+    fn action(&self) -> String {
+        let name = self.text("Action").unwrap_or_default();
+        name.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
     }
 
     fn text(&self, name: &str) -> Option<&str> {

@@ -240,25 +240,31 @@ def test_tls_is_not_renegotiated():
 
 def test_calls_beyond_the_rate_are_throttled_at_every_door_and_recorded():
     server = Server("--ephemeral", "--max-requests-per-second", "5")
-    kms, client = aws(server), Client(server.address)
+    kms, sts, client = aws(server), aws(server, "sts"), Client(server.address)
+    doors = [kms.list_keys, sts.get_caller_identity, lambda: client.call("Keys.ListKeys")]
     codes = []
-    for index in range(40):
+    for index in range(42):
         try:
-            kms.list_keys() if index % 2 else client.call("Keys.ListKeys")
+            doors[index % 3]()
             codes.append(None)
         except ClientError as error:
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-            codes.append(("aws", error.response["Error"]["Code"]))
+            codes.append((error.operation_name, error.response["Error"]["Code"]))
             assert "5 a second" in error.response["Error"]["Message"]
         except Refused as error:
             assert error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
             codes.append(("grpc", error.reason))
-    assert {("aws", "ThrottlingException"), ("grpc", "ThrottlingException")} <= set(codes)
-    assert 5 <= codes.count(None) < 40
+    assert set(codes) - {None} == {
+        ("ListKeys", "ThrottlingException"),
+        ("GetCallerIdentity", "Throttling"),
+        ("grpc", "ThrottlingException"),
+    }
+    assert 5 <= codes.count(None) < 42
     recorded = metrics(server)["strongroom_log_entries"]
-    assert recorded == 40, "watchers are not throttled, and every refusal has its record"
+    assert recorded == 42, "watchers are not throttled, and every refusal has its record"
     time.sleep(1.1)
-    found = client.call("Audit.Query", operation="ListKeys", limit=100).records
+    found = client.call("Audit.Query", limit=100).records
     refused = [record for record in found if record.error_code == "ThrottlingException"]
-    assert len(found) == 40 and len(refused) == 40 - codes.count(None)
+    assert len(refused) == 42 - codes.count(None)
+    assert {record.operation for record in refused} == {"ListKeys", "GetCallerIdentity"}
     assert server.stop() == 0
