@@ -19,6 +19,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Context;
+use super::context::{Known, Name};
 use super::operator::{Comparison, Expected, Operator, Set};
 
 /// All conditions of a statement.
@@ -31,8 +32,7 @@ pub struct Conditions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     operator: Operator,
-    /// In lower case, as contexts have it.
-    key: String,
+    key: Name,
     values: Vec<Expected>,
     written: Written,
 }
@@ -113,7 +113,7 @@ impl Condition {
         let read = |value: &String| operator.comparison.read(value, variables);
         Ok(Self {
             operator,
-            key: key.to_lowercase(),
+            key: Name::new(key.to_owned()),
             values: values.iter().map(read).collect::<Result<_, _>>().map_err(wrong)?,
             written: Written { operator: name.to_owned(), key: key.to_owned(), values },
         })
@@ -123,6 +123,11 @@ impl Condition {
     #[must_use]
     pub fn key(&self) -> &str {
         &self.written.key
+    }
+
+    /// The same, as it is looked up.
+    pub(super) const fn name(&self) -> &Name {
+        &self.key
     }
 
     /// How it compares.
@@ -149,7 +154,8 @@ impl Condition {
     #[must_use]
     pub fn holds(&self, context: &Context) -> bool {
         let found = context.get(&self.key);
-        let multivalued = context.is_multivalued(&self.key);
+        let multivalued = found.is_some_and(Known::is_multivalued);
+        let found = found.map(Known::values);
         // Values that are all empty are a set of nothing, but an empty value is a value.
         let empty = found.is_none_or(|values| values.iter().all(String::is_empty));
         if self.operator.comparison == Comparison::Null {

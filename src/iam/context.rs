@@ -1,8 +1,7 @@
 //! What is known of one call, by condition key: what conditions are compared with and what policy
 //! variables stand for.
 //!
-//! Invariant: names are kept in lower case, as they are compared without case, and every name has at
-//! least one value; a key without a value is a key that is not there.
+//! Invariant: every name has at least one value; a key without a value is a key that is not there.
 //!
 //! Source: IAM User Guide, "IAM JSON policy elements: Condition" (names are not case-sensitive) and
 //! "Single-valued vs. multivalued context keys".
@@ -12,118 +11,144 @@ use std::borrow::Cow;
 /// Values by the names of condition keys, such as `kms:ViaService`.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// A few dozen, made for one call: looking through them costs less than keeping them in order.
-    keys: Vec<(String, Known)>,
+    /// A few dozen, made for one call: looking through them costs less than keeping them in order. Of a
+    /// name that is there twice the later counts.
+    keys: Vec<(Name, Known)>,
 }
 
-/// What kind of key it is depends on the key, not on how many values one call brings.
+/// A condition key's name. Two are the same whatever the case of their letters.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    /// Different for different names nearly always, and compared first.
+    fingerprint: u64,
+    /// In lower case, unless it is of ASCII alone.
+    text: Cow<'static, str>,
+}
+
+/// What is known of a key. What kind of key it is depends on the key, not on how many values one call
+/// brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Known {
+pub(super) enum Known {
     One([String; 1]),
     Many(Vec<String>),
 }
 
 impl Context {
     /// Sets a single-valued key.
-    pub fn put(&mut self, key: &str, value: impl Into<String>) {
-        self.set(lower(key), Known::One([value.into()]));
+    pub fn put(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.keys.push((Name::new(key), Known::One([value.into()])));
     }
 
     /// Sets a multivalued key, such as `aws:TagKeys`. Without a value the key is not there.
-    pub fn put_all(&mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) {
+    pub fn put_all(
+        &mut self,
+        key: impl Into<Cow<'static, str>>,
+        values: impl IntoIterator<Item = impl Into<String>>,
+    ) {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
-        let key = lower(key);
+        let key = Name::new(key);
         if values.is_empty() {
             self.keys.retain(|(known, _)| *known != key);
         } else {
-            self.set(key, Known::Many(values));
+            self.keys.push((key, Known::Many(values)));
         }
     }
 
-    /// The values of a key, if it is there: one or more.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&[String]> {
-        self.known(key).map(Known::values)
-    }
-
-    /// The value of a single-valued key. Only such a key can be a policy variable.
-    #[must_use]
-    pub fn single(&self, key: &str) -> Option<&str> {
-        match self.known(key)? {
-            Known::One([value]) => Some(value),
-            Known::Many(_) => None,
-        }
-    }
-
-    /// Whether a key is there and multivalued, however many values it has in this call.
-    #[must_use]
-    pub fn is_multivalued(&self, key: &str) -> bool {
-        matches!(self.known(key), Some(Known::Many(_)))
-    }
-
-    /// Every key, in lower case, with its values.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.keys.iter().map(|(key, known)| (key.as_str(), known.values()))
-    }
-
-    fn set(&mut self, key: Cow<'_, str>, value: Known) {
-        match self.keys.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = value,
-            None => self.keys.push((key.into_owned(), value)),
-        }
-    }
-
-    fn known(&self, key: &str) -> Option<&Known> {
-        let key = lower(key);
-        self.keys.iter().find(|(known, _)| *known == key).map(|(_, known)| known)
+    /// What is known of a key, if it is there.
+    pub(super) fn get(&self, key: &Name) -> Option<&Known> {
+        self.keys.iter().rev().find(|(known, _)| known == key).map(|(_, known)| known)
     }
 }
 
+impl Name {
+    /// A name as it is written.
+    pub(super) fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        let mut text = name.into();
+        if !text.is_ascii() {
+            text = Cow::Owned(text.to_lowercase());
+        }
+        Self { fingerprint: fingerprint(&text), text }
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.text.eq_ignore_ascii_case(&other.text)
+    }
+}
+
+impl Eq for Name {}
+
+/// The length and the last seven letters of a name, whatever their case: keys of one service begin alike.
+fn fingerprint(name: &str) -> u64 {
+    let name = name.as_bytes();
+    let [length, ..] = name.len().to_le_bytes();
+    let mut print = [length; 8];
+    for (place, byte) in print.iter_mut().skip(1).zip(name.iter().rev()) {
+        *place = byte | ASCII_CASE;
+    }
+    u64::from_le_bytes(print)
+}
+
+/// The bit by which letters of ASCII differ in case.
+const ASCII_CASE: u8 = 0x20;
+
 impl Known {
-    fn values(&self) -> &[String] {
+    /// One or more.
+    pub(super) fn values(&self) -> &[String] {
         match self {
             Self::One(one) => one,
             Self::Many(many) => many,
         }
     }
-}
 
-/// A name in lower case; one that is already, as those of conditions are, is not copied.
-fn lower(key: &str) -> Cow<'_, str> {
-    match key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        true => Cow::Borrowed(key),
-        false => Cow::Owned(key.to_lowercase()),
+    /// The value of a single-valued key. Only such a key can be a policy variable.
+    pub(super) fn single(&self) -> Option<&str> {
+        match self {
+            Self::One([value]) => Some(value),
+            Self::Many(_) => None,
+        }
+    }
+
+    /// Whether the key is multivalued, however many values it has in this call.
+    pub(super) const fn is_multivalued(&self) -> bool {
+        matches!(self, Self::Many(_))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn values(context: &Context, key: &'static str) -> Option<Vec<String>> {
+        context.get(&Name::new(key)).map(|known| known.values().to_vec())
+    }
 
     #[test]
     fn names_have_no_case_and_values_have() {
         let mut context = Context::default();
         context.put("aws:SourceIp", "203.0.113.9");
         context.put("aws:PrincipalTag/Équipe", "Bleue");
-        assert_eq!(context.get("AWS:sourceIP").unwrap(), ["203.0.113.9"]);
-        assert_eq!(context.single("aws:principaltag/éQUIPE"), Some("Bleue"));
-        assert_eq!(context.get("aws:SourceIpp"), None);
+        assert_eq!(values(&context, "AWS:sourceIP").unwrap(), ["203.0.113.9"]);
+        let team = context.get(&Name::new("aws:principaltag/éQUIPE")).unwrap();
+        assert_eq!(team.single(), Some("Bleue"));
+        assert_eq!(values(&context, "aws:SourceIpp"), None);
         context.put("AWS:SOURCEIP", "::1");
-        assert_eq!(context.get("aws:SourceIp").unwrap(), ["::1"]);
-        let mut names: Vec<&str> = context.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["aws:principaltag/équipe", "aws:sourceip"]);
+        assert_eq!(values(&context, "aws:SourceIp").unwrap(), ["::1"]);
     }
 
     #[test]
     fn a_multivalued_key_stays_one_with_a_single_value() {
         let mut context = Context::default();
+        let key = Name::new("aws:TagKeys");
         context.put_all("aws:TagKeys", ["team"]);
-        assert_eq!(context.get("aws:tagkeys").unwrap(), ["team"]);
-        assert!(context.is_multivalued("aws:TagKeys"));
-        assert_eq!(context.single("aws:TagKeys"), None);
+        assert_eq!(values(&context, "aws:tagkeys").unwrap(), ["team"]);
+        assert!(context.get(&key).unwrap().is_multivalued());
+        assert_eq!(context.get(&key).unwrap().single(), None);
         context.put("aws:TagKeys", "team");
-        assert!(!context.is_multivalued("aws:TagKeys"));
+        assert!(!context.get(&key).unwrap().is_multivalued());
     }
 
     #[test]
@@ -131,7 +156,15 @@ mod tests {
         let mut context = Context::default();
         context.put_all("aws:TagKeys", ["team", "cost"]);
         context.put_all("AWS:TagKeys", Vec::<String>::new());
-        assert_eq!(context.get("aws:TagKeys"), None);
-        assert_eq!(context.iter().count(), 0);
+        assert!(context.keys.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_the_same_as_their_lower_case(one in "[aAbK:\u{212A}éÉ@`]{0,12}", other in "[aAbK:éÉ@`]{0,12}") {
+            let same = one.to_lowercase().eq_ignore_ascii_case(&other.to_lowercase());
+            prop_assert_eq!(Name::new(one.clone()) == Name::new(other), same);
+            prop_assert!(Name::new(one.clone()) == Name::new(one.to_lowercase()));
+        }
     }
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::context::Known;
 use super::decision::{Decision, Resource, Side};
 use super::policy::{Effect, Policy, Question, Statement};
 use super::principal::Naming;
@@ -243,14 +244,15 @@ fn found(statement: &Statement, question: &Question<'_>) -> StatementFinding {
 }
 
 fn tested(condition: &Condition, context: &Context) -> Tested {
-    let key = condition.key();
+    let found = context.get(condition.name());
+    let multivalued = found.is_some_and(Known::is_multivalued);
     let holds = condition.holds(context);
     Tested {
         condition: condition.to_string(),
-        key: key.to_owned(),
-        found: context.get(key).map(<[String]>::to_vec),
+        key: condition.key().to_owned(),
+        found: found.map(|found| found.values().to_vec()),
         holds,
-        needs_set: !holds && context.is_multivalued(key) && condition.compares_one(),
+        needs_set: !holds && multivalued && condition.compares_one(),
     }
 }
 

@@ -157,7 +157,7 @@ impl Comparison {
         context: &Context,
     ) -> Option<bool> {
         match (self, expected) {
-            (Self::Equals, Expected::Text(pattern)) => Some(pattern.resolve(context)? == found),
+            (Self::Equals, Expected::Text(pattern)) => pattern.is(found, context),
             (Self::EqualsIgnoringCase, Expected::Text(pattern)) => {
                 Some(glob::equal_ignoring_case(&pattern.resolve(context)?, found))
             }

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Context;
+use super::context::{Known, Name};
 use super::glob::{self, Token};
 
 /// A text of a policy, read once and matched many times.
@@ -33,7 +34,7 @@ enum Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Fixed(Token),
-    Variable { key: String, default: Option<String> },
+    Variable { key: Name, default: Option<String> },
 }
 
 impl Pattern {
@@ -87,13 +88,27 @@ impl Pattern {
         self.arn.len() == ARN_PARTS && self.arn.iter().all(&mut matches_next)
     }
 
+    /// Whether a text is what it stands for in a call where wildcards are text like any other. `None` if
+    /// one of its variables stands for nothing.
+    pub(super) fn is(&self, text: &str, context: &Context) -> Option<bool> {
+        match &self.whole {
+            Template::Fixed(tokens) if let [Token::Literal(one)] = tokens.as_slice() => {
+                Some(one == text)
+            }
+            _ => Some(self.resolve(context)? == text),
+        }
+    }
+
     /// What it stands for in a call where wildcards are text like any other. `None` if one of its
     /// variables stands for nothing.
     #[must_use]
     pub fn resolve(&self, context: &Context) -> Option<Cow<'_, str>> {
         let tokens = self.whole.tokens(context)?;
         match tokens.as_ref() {
-            [Token::Literal(text)] if *text == self.text => Some(Cow::Borrowed(&self.text)),
+            // An escape is longer than what it stands for.
+            [Token::Literal(text)] if text.len() == self.text.len() => {
+                Some(Cow::Borrowed(&self.text))
+            }
             tokens => Some(Cow::Owned(tokens.iter().map(written).collect())),
         }
     }
@@ -144,7 +159,7 @@ impl Part {
         match self {
             Self::Fixed(token) => Some(token.clone()),
             Self::Variable { key, default } => {
-                let value = context.single(key).or(default.as_deref())?;
+                let value = context.get(key).and_then(Known::single).or(default.as_deref())?;
                 Some(Token::Literal(value.to_owned()))
             }
         }
@@ -208,7 +223,7 @@ fn variable(inside: &str) -> Result<(Part, &str), &'static str> {
             "A symbol is not supported within the policy variable text. Remove the symbol.",
         );
     }
-    let key = key.to_lowercase();
+    let key = Name::new(key.to_owned());
     let Some(default) = rest.strip_prefix(',') else {
         return Ok((Part::Variable { key, default: None }, rest.strip_prefix('}').ok_or(open)?));
     };

@@ -125,7 +125,7 @@ impl Principal {
             context.put("aws:username", name);
         }
         for (name, value) in &self.standing.tags {
-            context.put(&format!("aws:PrincipalTag/{name}"), value);
+            context.put(format!("aws:PrincipalTag/{name}"), value);
         }
         if let Some(began) = self.standing.session_began {
             context.put("aws:TokenIssueTime", began.to_string());

@@ -3,6 +3,7 @@
 //! Source: AWS KMS Developer Guide, "AWS KMS condition keys"; Service Authorization Reference, "Actions,
 //! resources, and condition keys for AWS Key Management Service".
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -16,7 +17,7 @@ use crate::crypto::Plaintext;
 
 /// Names and values, as they are put down; a later one replaces an earlier.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Known(pub Vec<(String, Values)>);
+pub struct Known(pub Vec<(Cow<'static, str>, Values)>);
 
 /// What a condition key has: one value by its nature, or any number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub enum Values {
 
 impl Known {
     /// Puts one value down.
-    pub fn put(&mut self, key: &str, value: impl Into<String>) {
-        self.0.push((key.to_owned(), Values::One(value.into())));
+    pub fn put(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.0.push((key.into(), Values::One(value.into())));
     }
 
     /// Puts down what conditions see of one member of a request.
@@ -44,10 +45,10 @@ impl Known {
         let Some((key, default)) = condition_key(request, action, member) else { return };
         let default = || (!default.is_empty()).then(|| Values::One(default.to_owned()));
         if let Some(values) = value.values().or_else(default) {
-            self.0.push((key.to_owned(), values));
+            self.0.push((key.into(), values));
         }
         for (name, value) in value.tags() {
-            self.put(&format!("aws:RequestTag/{name}"), value);
+            self.put(format!("aws:RequestTag/{name}"), value);
         }
     }
 }
@@ -66,7 +67,7 @@ impl Key {
             known.put("kms:MultiRegionKeyType", part.as_str());
         }
         for (name, value) in &self.tags {
-            known.put(&format!("aws:ResourceTag/{name}"), value);
+            known.put(format!("aws:ResourceTag/{name}"), value);
         }
     }
 }
@@ -209,8 +210,8 @@ mod tests {
         let mut found = Known::default();
         request.observe(action, &mut found);
         let listed = found.0.into_iter().map(|(key, values)| match values {
-            Values::One(value) => (key, vec![value]),
-            Values::Many(values) => (key, values),
+            Values::One(value) => (key.into_owned(), vec![value]),
+            Values::Many(values) => (key.into_owned(), values),
         });
         listed.collect()
     }

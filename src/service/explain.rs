@@ -205,8 +205,8 @@ impl ExplainAccess {
     fn put_given(&self, context: &mut Context) {
         for (key, values) in &self.context {
             match values.as_slice() {
-                [one] if !is_multivalued(key) => context.put(key, one),
-                all => context.put_all(key, all),
+                [one] if !is_multivalued(key) => context.put(key.clone(), one),
+                all => context.put_all(key.clone(), all),
             }
         }
     }

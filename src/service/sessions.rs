@@ -89,9 +89,9 @@ impl Operation for AssumeRole {
             known.put("sts:ExternalId", id);
         }
         for (name, value) in &self.tags {
-            known.put(&format!("aws:RequestTag/{name}"), value);
+            known.put(format!("aws:RequestTag/{name}"), value);
         }
-        known.0.push(("aws:TagKeys".to_owned(), Values::Many(self.tags.keys().cloned().collect())));
+        known.0.push(("aws:TagKeys".into(), Values::Many(self.tags.keys().cloned().collect())));
     }
 
     fn targets(&self, _: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {

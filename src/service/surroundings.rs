@@ -64,8 +64,8 @@ fn of_target(context: &mut Context, rooms: &Rooms, target: &Target, mut known: K
     context.put("aws:ResourceAccount", &target.resource.account);
     for (name, values) in known.0 {
         match values {
-            Values::One(value) => context.put(&name, value),
-            Values::Many(values) => context.put_all(&name, values),
+            Values::One(value) => context.put(name, value),
+            Values::Many(values) => context.put_all(name, values),
         }
     }
 }
@@ -102,7 +102,7 @@ fn of_principal(principal: &Principal, at: &Circumstances<'_>) -> Context {
 
 pub(super) fn of_pairs(context: &mut Context, pairs: &EncryptionContext) {
     for (name, value) in pairs {
-        context.put(&format!("kms:EncryptionContext:{name}"), value);
+        context.put(format!("kms:EncryptionContext:{name}"), value);
     }
     context.put_all("kms:EncryptionContextKeys", pairs.keys());
 }

@@ -200,16 +200,16 @@ fn context(
     context.put("kms:CallerAccount", &principal.account);
     context.put("aws:ResourceAccount", &resource.account);
     for (name, value) in context_pairs(&case["resource"]["tags"]) {
-        context.put(&format!("aws:ResourceTag/{name}"), value);
+        context.put(format!("aws:ResourceTag/{name}"), value);
     }
     for (name, value) in pairs {
-        context.put(&format!("kms:EncryptionContext:{name}"), value);
+        context.put(format!("kms:EncryptionContext:{name}"), value);
     }
     context.put_all("kms:EncryptionContextKeys", pairs.keys());
     for (name, value) in case["context"].as_object().into_iter().flatten() {
         match value.as_array() {
-            Some(values) => context.put_all(name, values.iter().map(text)),
-            None => context.put(name, text(value)),
+            Some(values) => context.put_all(name.clone(), values.iter().map(text)),
+            None => context.put(name.clone(), text(value)),
         }
     }
     context

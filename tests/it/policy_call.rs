@@ -58,14 +58,16 @@ fn decided(call: &str, policy: &Arc<Policy>, kind: PolicyKind) -> Decision {
     let resource = Resource { arn: arn.to_owned(), account: account.to_owned(), guard };
     let mut context = Context::default();
     principal.observe(&mut context);
+    let mut grantee = None;
     for (name, value) in lines.filter_map(|line| line.split_once('=')) {
         match value.contains('|') {
-            true => context.put_all(name, value.split('|')),
-            false => context.put(name, value),
+            true => context.put_all(name.to_owned(), value.split('|')),
+            false if name == "grantee" => grantee = Some(value),
+            false => context.put(name.to_owned(), value),
         }
     }
     let granted = || {
-        let naming = principal.named_by(context.single("grantee")?)?;
+        let naming = principal.named_by(grantee?)?;
         Some(Granted { name: "grant".to_owned(), naming })
     };
     let context = &&context;
