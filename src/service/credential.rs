@@ -1,15 +1,18 @@
 //! What a caller presents, and the principal that it proves.
 //!
-//! With a credentials file, signatures and bearer tokens are checked and nobody else is let in. Without
-//! one, and on loopback only, every access key is accepted: an access key id of 12 digits is the
-//! account, any other means account 000000000000 (docs/design.md, "Identity"), and the principal is the
-//! account's root. The keys of a session are the session's with and without a file.
+//! With a credentials file, signatures, bearer tokens and client certificates are checked and nobody else
+//! is let in. Without one, and on loopback only, every access key is accepted: an access key id of 12
+//! digits is the account, any other means account 000000000000 (docs/design.md, "Identity"), and the
+//! principal is the account's root. The keys of a session are the session's with and without a file.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use super::Error;
+use super::certificate::Certificate;
 use super::credentials::Credentials;
 use super::session::{Session, secret_of};
 use super::signature::Signed;
@@ -31,6 +34,8 @@ enum Presented {
     Nothing,
     /// A bearer's word: an access key id, or a token where there are credentials; a session's keys.
     Bearer(String),
+    /// A client certificate that was verified when its connection began, and no word beside it.
+    Certificate(Arc<Certificate>),
     /// An access key id, and what goes with it, whose signature nobody can check.
     Unproved(String, Option<String>),
     /// A signed request.
@@ -51,6 +56,7 @@ impl std::fmt::Debug for Presented {
             Self::InProcess => "InProcess",
             Self::Nothing => "Nothing",
             Self::Bearer(_) => "Bearer(redacted)",
+            Self::Certificate(_) => "Certificate",
             Self::Unproved(..) => "Unproved",
             Self::Signed(_) => "Signed",
             Self::Unread(..) => "Unread",
@@ -66,6 +72,12 @@ impl Credential {
     #[must_use]
     pub fn bearer(text: Option<String>) -> Self {
         Self(text.map_or(Presented::Nothing, Presented::Bearer))
+    }
+
+    /// The client certificate of a connection, which its door has verified.
+    #[must_use]
+    pub const fn certificate(certificate: Arc<Certificate>) -> Self {
+        Self(Presented::Certificate(certificate))
     }
 
     /// An access key id and the session token beside it, if there is one, where no secret is known.
@@ -112,6 +124,7 @@ impl Credential {
             Presented::Unread(id, _) => Some(id),
             Presented::InProcess
             | Presented::Nothing
+            | Presented::Certificate(_)
             | Presented::Missing
             | Presented::Malformed(_)
             | Presented::Own(_) => None,
@@ -226,12 +239,15 @@ pub(super) struct Known<'a> {
 ///
 /// # Errors
 /// [`Error::MissingAuthentication`], [`Error::IncompleteSignature`], [`Error::InvalidSignature`],
-/// [`Error::UnknownCredential`], [`Error::ExpiredToken`]; [`Error::Unauthenticated`] for an access key id
-/// that none can be.
+/// [`Error::UnknownCredential`], [`Error::UnknownCertificate`], [`Error::SharedCertificate`],
+/// [`Error::ExpiredToken`]; [`Error::Unauthenticated`] for an access key id that none can be.
 pub(super) fn authenticate(credential: &Credential, known: Known<'_>) -> Result<Principal, Error> {
     match (&credential.0, known.credentials) {
-        (Presented::InProcess, _) | (Presented::Nothing, None) => {
+        (Presented::InProcess, _) | (Presented::Nothing | Presented::Certificate(_), None) => {
             Ok(Principal::root(DEFAULT_ACCOUNT, None))
+        }
+        (Presented::Certificate(presented), Some(credentials)) => {
+            credentials.certificate(presented).cloned()
         }
         (Presented::Own(account), _) => Ok(Principal::service(account)),
         (Presented::Missing, _) | (Presented::Nothing, Some(_)) => {
@@ -362,6 +378,24 @@ mod tests {
         assert!(matches!(unread(Unread::TooLarge), Err(Error::RequestTooLarge)));
         assert!(matches!(unread(Unread::Broken), Err(Error::Malformed(_))));
         assert!(check(&Credential::default()).is_ok(), "this process needs no proof");
+    }
+
+    #[test]
+    fn a_certificate_proves_whom_the_file_names_by_it() {
+        let check = |uri: &str, known: Option<&Credentials>| {
+            let presented = Credential::certificate(Certificate::new(b"der", [uri], []).into());
+            assert_eq!(presented.access_key_id(known), None);
+            prove(&presented, known, DateTime::default())
+        };
+        let known = credentials();
+        let alice = check("spiffe://example.com/alice", Some(&known)).unwrap();
+        assert_eq!(alice.arn, "arn:aws:iam::111122223333:user/team/alice");
+        assert_eq!((alice.access_key_id.as_deref(), alice.standing.policies.len()), (None, 1));
+        let stranger = check("spiffe://example.com/mallory", Some(&known));
+        assert!(matches!(stranger, Err(Error::UnknownCertificate(_))));
+        // Where nobody is asked who they are, a certificate is worth as much as nothing.
+        let free = check("spiffe://example.com/mallory", None).unwrap();
+        assert_eq!(free.arn, "arn:aws:iam::000000000000:root");
     }
 
     #[test]

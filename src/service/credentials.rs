@@ -6,15 +6,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::credentials_file::{Account, File, Key, Token};
+use super::Error as Refusal;
+use super::certificate::{Certificate, Name};
+use super::credentials_file::{Account, Certificate as Named, File, Key, Token};
 use crate::crypto::{Plaintext, digest};
 use crate::iam::{Kind, Policy, PolicyKind, Principal, Standing};
 use crate::kms::id::is_account;
 
-/// Every principal, key and token that is known.
+/// Every principal, key, token and client certificate that is known.
 pub struct Credentials {
     keys: HashMap<String, AccessKey>,
     tokens: HashMap<[u8; 32], Arc<Principal>>,
+    certificates: HashMap<Name, Arc<Principal>>,
     /// Roots and users, by their ARNs.
     principals: HashMap<String, Arc<Principal>>,
     /// By their ARNs.
@@ -56,22 +59,24 @@ impl Credentials {
         let mut found = Self {
             keys: HashMap::new(),
             tokens: HashMap::new(),
+            certificates: HashMap::new(),
             principals: HashMap::new(),
             roles: HashMap::new(),
         };
         for account in file.account {
             found.add(account, beside)?;
         }
-        if found.keys.is_empty() && found.tokens.is_empty() {
+        if found.keys.is_empty() && found.tokens.is_empty() && found.certificates.is_empty() {
             return Err(Error(
-                "it has no access key and no token, so nobody could call".to_owned(),
+                "it has no access key, no token and no certificate, so nobody could call"
+                    .to_owned(),
             ));
         }
         Ok(found)
     }
 
     fn add(&mut self, account: Account, beside: Beside<'_>) -> Result<(), Error> {
-        let Account { id, access_key, token, user, role } = account;
+        let Account { id, access_key, token, certificate, user, role } = account;
         // A name is an account's once, whatever its path (IAM User Guide, "IAM identifiers").
         let users = user.iter().map(|user| ("user", &user.name));
         let mut names = HashSet::new();
@@ -87,14 +92,15 @@ impl Credentials {
         if self.principals.contains_key(&root.arn) {
             return Err(Error(format!("account {id} is there twice")));
         }
-        self.enrol(root, access_key, token)?;
+        self.enrol(root, access_key, token, certificate)?;
         for user in user {
             let arn = arn(&id, "user", user.path.as_deref(), &user.name)?;
             let standing = standing(&arn, user.tags, &user.policies, user.boundary, beside)?;
             let user_id = lasting_id("AIDA", &arn);
             let principal = Principal::new(arn, &id, &user_id, Kind::User);
             let principal = Principal { standing: Arc::new(standing), ..principal };
-            self.enrol(Arc::new(principal), user.access_key, user.token)?;
+            let principal = Arc::new(principal);
+            self.enrol(principal, user.access_key, user.token, user.certificate)?;
         }
         for role in role {
             let arn = arn(&id, "role", role.path.as_deref(), &role.name)?;
@@ -125,6 +131,7 @@ impl Credentials {
         principal: Arc<Principal>,
         keys: Vec<Key>,
         tokens: Vec<Token>,
+        certificates: Vec<Named>,
     ) -> Result<(), Error> {
         let arn = &principal.arn;
         for mut key in keys {
@@ -154,6 +161,13 @@ impl Credentials {
                 return Err(Error(format!("{arn}: a token is there twice")));
             }
         }
+        for certificate in certificates {
+            let name = Name::parse(certificate);
+            let name = name.map_err(|what| Error(format!("{arn}: a certificate's {what}")))?;
+            if self.certificates.insert(name, Arc::clone(&principal)).is_some() {
+                return Err(Error(format!("{arn}: a certificate is there twice")));
+            }
+        }
         self.principals.insert(arn.clone(), principal);
         Ok(())
     }
@@ -166,6 +180,21 @@ impl Credentials {
     /// Whose a bearer token is. Only its hash is looked up, so time says nothing of others.
     pub(super) fn token(&self, token: &str) -> Option<&Principal> {
         self.tokens.get(&digest::sha256(&[token.as_bytes()])).map(Arc::as_ref)
+    }
+
+    /// Whose a client certificate is, by any of its names.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownCertificate`] where it is nobody's, [`Refusal::SharedCertificate`]
+    /// where its names are of several.
+    pub(super) fn certificate(&self, certificate: &Certificate) -> Result<&Principal, Refusal> {
+        let mut found = certificate.names().iter().filter_map(|name| self.certificates.get(name));
+        let unknown = || Refusal::UnknownCertificate(certificate.fingerprint());
+        let principal = found.next().ok_or_else(unknown)?;
+        if found.any(|other| other.arn != principal.arn) {
+            return Err(Refusal::SharedCertificate(certificate.fingerprint()));
+        }
+        Ok(principal)
     }
 
     /// A root or user by its ARN; a role, or a session of one, as a session of it.
@@ -236,9 +265,11 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (keys, tokens) = (self.keys.len(), self.tokens.len());
         let (principals, roles) = (self.principals.len(), self.roles.len());
+        let certificates = self.certificates.len();
         write!(
             f,
-            "Credentials({principals} principals, {roles} roles, {keys} keys, {tokens} tokens)"
+            "Credentials({principals} principals, {roles} roles, {keys} keys, {tokens} tokens, \
+             {certificates} certificates)"
         )
     }
 }
@@ -328,12 +359,18 @@ pub(super) mod tests {
         secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
         [[account.token]]
         sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+        [[account.certificate]]
+        dns = "root.example.com"
         [[account.user]]
         name = "alice"
         path = "/team/"
         tags = { team = "red" }
         policies = ["reader.json"]
         access_key = [{ id = "AKIDALICE", secret = "s3cr3t" }]
+        certificate = [
+            { uri = "spiffe://example.com/alice" },
+            { sha256 = "c1fb8b14e4d1e3ff5b4ca6d4d1ea2d9b5a3e2c55d5b1f1b1a5f9b4a6f0c5d7e8" },
+        ]
         [[account.role]]
         name = "deploy"
         trust = '{"Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}}'
@@ -361,7 +398,41 @@ pub(super) mod tests {
         assert!(found.access_key("AKIDEXAMPLF").is_none());
         assert_eq!(found.token("test").unwrap().arn, root);
         assert!(found.token("tesu").is_none());
-        assert_eq!(format!("{found:?}"), "Credentials(2 principals, 1 roles, 2 keys, 1 tokens)");
+        assert_eq!(
+            format!("{found:?}"),
+            "Credentials(2 principals, 1 roles, 2 keys, 1 tokens, 3 certificates)"
+        );
+    }
+
+    #[test]
+    fn a_certificate_is_whoevers_all_its_names_are() {
+        let found = credentials();
+        let whose = |uris: &[&str], dns: &[&str]| {
+            let uris = uris.iter().copied();
+            let presented = Certificate::new(b"der", uris, dns.iter().copied());
+            let principal = found.certificate(&presented);
+            principal.map(|principal| principal.arn.clone()).map_err(|error| error.to_string())
+        };
+        let alice = "arn:aws:iam::111122223333:user/team/alice".to_owned();
+        let root = "arn:aws:iam::111122223333:root".to_owned();
+        assert_eq!(whose(&["spiffe://example.com/alice"], &["other.example.com"]), Ok(alice));
+        assert_eq!(whose(&[], &["Root.Example.Com"]), Ok(root));
+        let hash = hex::encode(digest::sha256(&[b"der"]));
+        for (uris, dns) in [
+            (&["spiffe://example.com/Alice"][..], &["alice.example.com"][..]),
+            (&["spiffe://example.com/alice/x"], &["*.example.com", "example.com"]),
+            (&["root.example.com"], &["spiffe://example.com/alice"]),
+        ] {
+            let refused = whose(uris, dns).unwrap_err();
+            assert!(refused.contains("no principal") && refused.contains(&hash), "{refused}");
+        }
+        let shared = whose(&["spiffe://example.com/alice"], &["root.example.com"]).unwrap_err();
+        assert!(shared.contains("several principals") && shared.contains(&hash), "{shared}");
+        let text =
+            FILE.replace("c1fb8b14e4d1e3ff5b4ca6d4d1ea2d9b5a3e2c55d5b1f1b1a5f9b4a6f0c5d7e8", &hash);
+        let found = Credentials::parse(&text, &beside).unwrap();
+        let presented = Certificate::new(b"der", [], []);
+        assert!(found.certificate(&presented).unwrap().arn.ends_with("alice"));
     }
 
     #[test]
@@ -391,6 +462,12 @@ pub(super) mod tests {
             ("AKIDALICE", "AKIDEXAMPLE", "twice"),
             ("9f86", "zz", "64 hex"),
             ("secret =", "sekret =", "line 6"),
+            ("root.example.com", "*.example.com", "a certificate's dns is one whole name"),
+            ("spiffe://example.com/alice", "alice", "a certificate's uri is a whole one"),
+            ("c1fb", "zz", "a certificate's sha256 has 64 hex digits"),
+            ("uri = ", "urn = ", "unknown variant `urn`"),
+            ("{ uri = ", "{ dns = \"a.b\", uri = ", "line 18"),
+            ("{ uri = \"spiffe://example.com/alice\"", "{ dns = \"ROOT.example.com\"", "twice"),
             ("\"wJal", "wJal", "line 6"),
             ("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "", "secret is empty"),
             ("reader.json", "writer.json", "no such file"),

@@ -11,6 +11,11 @@
 //! [[account.token]]
 //! sha256 = "…"                        # of a bearer token for gRPC, in hex
 //!
+//! [[account.certificate]]             # a client certificate for gRPC, by one of
+//! uri = "spiffe://example.com/admin"  # - a URI of its subject alternative names
+//! # dns = "admin.example.com"         # - a DNS name of them
+//! # sha256 = "…"                      # - its DER's hash, in hex
+//!
 //! [[account.user]]
 //! name = "alice"
 //! path = "/team/"                     # `/` when absent
@@ -19,6 +24,7 @@
 //! boundary = "policies/team.json"
 //! access_key = [{ id = "AKIAI44QH8DHBEXAMPLE", secret = "…" }]
 //! token = [{ sha256 = "…" }]
+//! certificate = [{ uri = "spiffe://example.com/alice" }]
 //!
 //! [[account.role]]
 //! name = "deploy"
@@ -26,7 +32,8 @@
 //! policies = ["policies/deploy.json"]
 //! max_session_seconds = 3600          # 3,600 to 43,200
 //! ```
-//! Whoever holds an access key or a token of an account itself is its root.
+//! Whoever holds an access key, a token or a certificate of an account itself is its root. No two
+//! principals may name the same certificate; one whose names are of several is nobody's.
 
 use std::collections::BTreeMap;
 
@@ -51,6 +58,8 @@ pub(super) struct Account {
     #[serde(default)]
     pub(super) token: Vec<Token>,
     #[serde(default)]
+    pub(super) certificate: Vec<Certificate>,
+    #[serde(default)]
     pub(super) user: Vec<User>,
     #[serde(default)]
     pub(super) role: Vec<Role>,
@@ -71,6 +80,8 @@ pub(super) struct User {
     pub(super) access_key: Vec<Key>,
     #[serde(default)]
     pub(super) token: Vec<Token>,
+    #[serde(default)]
+    pub(super) certificate: Vec<Certificate>,
 }
 
 /// A role of an account.
@@ -108,6 +119,15 @@ impl Drop for Key {
 #[serde(deny_unknown_fields)]
 pub(super) struct Token {
     pub(super) sha256: String,
+}
+
+/// A client certificate, by one of the names that it is known by.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Certificate {
+    Dns(String),
+    Sha256(String),
+    Uri(String),
 }
 
 impl File {

@@ -89,6 +89,12 @@ pub enum Error {
     /// The request is larger than any that an operation takes.
     #[error("the request is larger than any that is answered here")]
     RequestTooLarge,
+    /// The names of a client certificate are of more than one principal; its SHA-256.
+    #[error(
+        "the client certificate with SHA-256 {0} is refused: several principals of the credentials \
+         file name it"
+    )]
+    SharedCertificate(String),
     /// What only keys that last may ask for.
     #[error("Cannot call GetSessionToken with session credentials")]
     SessionCannot,
@@ -104,6 +110,12 @@ pub enum Error {
     /// What was presented proves nobody.
     #[error("the access key id is not one: expected 1 to 128 printable characters without spaces")]
     Unauthenticated,
+    /// No principal names a client certificate; its SHA-256.
+    #[error(
+        "the client certificate with SHA-256 {0} is verified, but no principal of the credentials \
+         file names it"
+    )]
+    UnknownCertificate(String),
     /// What was presented is of nobody who is known.
     #[error("The security token included in the request is invalid.")]
     UnknownCredential,
@@ -209,7 +221,10 @@ impl Error {
             Self::RequestTooLarge => ("RequestTooLargeException", 413, Code::ResourceExhausted),
             Self::SessionCannot => ("AccessDeniedException", 400, Code::PermissionDenied),
             Self::Store(_) => ("ServiceUnavailableException", 503, Code::Unavailable),
-            Self::Unauthenticated | Self::UnknownCredential => {
+            Self::SharedCertificate(_)
+            | Self::Unauthenticated
+            | Self::UnknownCertificate(_)
+            | Self::UnknownCredential => {
                 ("UnrecognizedClientException", 400, Code::Unauthenticated)
             }
             Self::UnknownOperation => ("UnknownOperationException", 404, Code::Unimplemented),
@@ -246,7 +261,9 @@ impl Error {
                 | Self::InvalidSignature(_)
                 | Self::MissingAuthentication
                 | Self::SessionCannot
+                | Self::SharedCertificate(_)
                 | Self::Unauthenticated
+                | Self::UnknownCertificate(_)
                 | Self::UnknownCredential
         )
     }

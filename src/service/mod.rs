@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `credential.rs` | what a caller presents, and the principal it proves |
 //! | `credentials.rs`, `credentials_file.rs` | who is known; the file that says it |
+//! | `certificate.rs` | what a client certificate is known by |
 //! | `session.rs` | keys that are not for long, and the token that goes with them |
 //! | `signature.rs` | whether a signature is a known key's |
 //! | `permit.rs` | leave to run one operation on one resource |
@@ -33,6 +34,7 @@
 //! | `error.rs` | the one error table |
 
 mod access;
+mod certificate;
 mod credential;
 mod credentials;
 mod credentials_file;
@@ -59,6 +61,7 @@ mod trace;
 mod trail;
 mod walk;
 
+pub use certificate::Certificate;
 pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use error::Error;
