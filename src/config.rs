@@ -23,6 +23,10 @@ pub(crate) struct File {
     pub(crate) tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
     pub(crate) tls_key: Option<PathBuf>,
+    /// CAs of client certificates, PEM.
+    pub(crate) client_ca: Option<PathBuf>,
+    /// What they have revoked: CRLs, PEM.
+    pub(crate) client_crl: Option<PathBuf>,
     /// Who is known: `service/credentials_file.rs` has the form.
     pub(crate) credentials: Option<PathBuf>,
     /// Connections at a time.
@@ -60,6 +64,15 @@ pub(crate) enum Error {
          name a file with --credentials, or listen on 127.0.0.1 or [::1]"
     )]
     NotLoopback(SocketAddr),
+    /// Client certificates would be verified, and nobody known by one.
+    #[error(
+        "--client-ca asks for client certificates, and without a credentials file nobody is known by \
+         one: name it with --credentials"
+    )]
+    NobodyCertified,
+    /// Nobody issues what is said to be revoked.
+    #[error("--client-crl has what a CA has revoked: name that CA with --client-ca")]
+    NoClientAuthority,
     /// Logs are written in other ways.
     #[error("STRONGROOM_LOG_FORMAT is {0:?}; it can be text or json")]
     LogFormat(String),
@@ -137,6 +150,18 @@ pub(crate) fn check_listen(address: SocketAddr, asked: bool) -> Result<SocketAdd
     if closed { Ok(address) } else { Err(Error::NotLoopback(address)) }
 }
 
+/// Refuses a CA of client certificates where nobody is known by one, and a list of revoked ones without a CA.
+///
+/// # Errors
+/// [`Error::NobodyCertified`], [`Error::NoClientAuthority`].
+pub(crate) fn check_clients(authority: bool, revoked: bool, asked: bool) -> Result<(), Error> {
+    match (authority, revoked) {
+        (true, _) if !asked => Err(Error::NobodyCertified),
+        (false, true) => Err(Error::NoClientAuthority),
+        _ => Ok(()),
+    }
+}
+
 const ROOT_KEY: &str = "STRONGROOM_ROOT_KEY";
 
 fn read_text(path: &Path) -> Result<String, Error> {
@@ -170,6 +195,19 @@ mod tests {
         std::fs::write(&path, "listen = \"127.0.0.1:1\"").unwrap();
         assert_eq!(read(Some(&path)).unwrap().listen, Some(([127, 0, 0, 1], 1).into()));
         assert!(matches!(read(Some(folder.path())), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn client_certificates_need_a_ca_and_somebody_who_is_known() {
+        assert!(check_clients(false, false, false).is_ok());
+        assert!(
+            check_clients(true, true, true).is_ok() && check_clients(true, false, true).is_ok()
+        );
+        let said = |authority, revoked, asked| {
+            check_clients(authority, revoked, asked).unwrap_err().to_string()
+        };
+        assert!(said(true, false, false).contains("--credentials"));
+        assert!(said(false, true, true).contains("--client-ca"));
     }
 
     #[test]

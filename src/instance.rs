@@ -54,6 +54,7 @@ use zeroize::Zeroizing;
 use crate::clock::Clock;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service};
 use crate::transport::capacity::{default_connections, possible_connections};
+pub use crate::transport::client_authority::ClientAuthority;
 use crate::transport::listener::{self, Peer, Version};
 use crate::transport::router;
 use crate::transport::tls;
@@ -213,7 +214,7 @@ impl Strongroom {
         let connector = service_fn(move |_| {
             let (client, server) = tokio::io::duplex(PIPE_BYTES);
             let address = "in-process".to_owned();
-            let peer = Peer { door: "grpc", address, secure: true };
+            let peer = Peer { door: "grpc", address, secure: true, certificate: None };
             let router = router.clone();
             tokio::spawn(async move {
                 let graceful = GracefulShutdown::new(); // dropping it would end the connection

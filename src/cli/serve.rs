@@ -13,7 +13,7 @@ use super::error::Error;
 use super::hardening;
 use super::output::{note, say};
 use crate::config;
-use crate::instance::{Given, Strongroom, bind};
+use crate::instance::{self, ClientAuthority, Given, Strongroom, Tls, bind};
 use crate::service::{Credentials, Service};
 
 /// Run the service until it is told to stop (SIGINT or SIGTERM)
@@ -44,8 +44,15 @@ pub(super) struct Serve {
     /// The certificate's private key in PEM
     #[arg(long, env = "STRONGROOM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Who is known: TOML with accounts, their access keys and tokens; read again on SIGHUP [default:
-    /// every access key is accepted, on loopback only]
+    /// CA that issues client certificates, in PEM: who shows one that the credentials file names may
+    /// call over gRPC without a token; read again on SIGHUP [default: none is asked for]
+    #[arg(long, env = "STRONGROOM_CLIENT_CA", value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+    /// Client certificates that the CA has revoked: its CRL in PEM; read again on SIGHUP
+    #[arg(long, env = "STRONGROOM_CLIENT_CRL", value_name = "FILE")]
+    client_crl: Option<PathBuf>,
+    /// Who is known: TOML with accounts, their access keys, tokens and client certificates; read again
+    /// on SIGHUP [default: every access key is accepted, on loopback only]
     #[arg(long, env = "STRONGROOM_CREDENTIALS", value_name = "FILE")]
     credentials: Option<PathBuf>,
     /// Connections at a time; one more is answered 503 and closed [default: 16384, or as many as the
@@ -58,8 +65,8 @@ pub(super) struct Serve {
     /// Send traces there: a collector's address, OTLP over gRPC
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
-    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `credentials`,
-    /// `max_connections`, `max_requests_per_second` and `otlp_endpoint`
+    /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `client_ca`, `client_crl`,
+    /// `credentials`, `max_connections`, `max_requests_per_second` and `otlp_endpoint`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -78,6 +85,10 @@ impl Serve {
         let listen = self.listen.or(file.listen).unwrap_or_else(|| ([127, 0, 0, 1], 4566).into());
         let credentials = self.credentials.or(file.credentials);
         let listen = config::check_listen(listen, credentials.is_some())?;
+        let (authority, revoked) =
+            (self.client_ca.or(file.client_ca), self.client_crl.or(file.client_crl));
+        config::check_clients(authority.is_some(), revoked.is_some(), credentials.is_some())?;
+        let clients = authority.map(|certificates| ClientAuthority { certificates, revoked });
         let mut builder = Strongroom::builder();
         if self.ephemeral {
             builder = builder.ephemeral();
@@ -103,13 +114,16 @@ impl Serve {
             builder = builder.max_requests_per_second(most);
         }
         let room = builder.build()?;
-        if let Some(path) = credentials {
-            reload_when_told(path, Arc::clone(room.service()))?;
-        }
         let listener = bind(listen).await?;
         let address = listener.local_addr()?;
         let given = certificate.zip(key).map(|(certificate, key)| Given { certificate, key });
         let tls = room.tls(given.as_ref(), address)?;
+        if let Some(clients) = &clients {
+            tls.verify_clients(clients).map_err(instance::Error::from)?;
+        }
+        if let Some(path) = credentials {
+            reload_when_told(path, Arc::clone(room.service()), clients, tls.clone())?;
+        }
         let authority = tls.authority().map(Path::to_owned);
         let serving = room.serve_until(listener, Some(tls), told_to_stop()?)?;
         say(&format!("strongroom ready on http://{address}"))?;
@@ -143,8 +157,14 @@ fn known(path: &Path) -> Result<Credentials, Error> {
         .map_err(|source| Error::Credentials { path: path.to_owned(), source })
 }
 
-/// Reads the credentials file again at each SIGHUP; one that cannot be used changes nothing.
-fn reload_when_told(path: PathBuf, service: Arc<Service>) -> Result<(), Error> {
+/// Reads the credentials file, and what client certificates are verified with, again at each SIGHUP; what
+/// cannot be used changes nothing.
+fn reload_when_told(
+    path: PathBuf,
+    service: Arc<Service>,
+    clients: Option<ClientAuthority>,
+    tls: Tls,
+) -> Result<(), Error> {
     let mut hangup = signal(SignalKind::hangup()).map_err(Error::Runtime)?;
     let service = Arc::downgrade(&service);
     tokio::spawn(async move {
@@ -153,6 +173,10 @@ fn reload_when_told(path: PathBuf, service: Arc<Service>) -> Result<(), Error> {
             match known(&path) {
                 Ok(credentials) => service.replace_credentials(credentials),
                 Err(error) => tracing::error!(%error, "the credentials stay as they were"),
+            }
+            if let Some(Err(error)) = clients.as_ref().map(|clients| tls.verify_clients(clients)) {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "client certificates are verified as before");
             }
         }
     });

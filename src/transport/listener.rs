@@ -19,9 +19,10 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use super::capacity::Capacity;
+use super::client_authority;
 use super::router::HEADER_BYTES;
 use super::tls::Tls;
-use crate::service::Metrics;
+use crate::service::{Certificate, Metrics};
 
 /// Where a connection comes from, as a request extension: `ConnectInfo<Peer>`.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Peer {
     pub address: String,
     /// Whether nobody can listen in between.
     pub secure: bool,
+    /// The client's certificate, if it has shown one; it was verified.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// Accepts connections until `shutdown` resolves, then lets running calls finish.
@@ -74,7 +77,8 @@ pub async fn serve(
         };
         full = false;
         let _ = stream.set_nodelay(true);
-        let mut peer = Peer { door: "grpc", address: address.ip().to_string(), secure: false };
+        let address = address.ip().to_string();
+        let mut peer = Peer { door: "grpc", address, secure: false, certificate: None };
         let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
         let (mut closed, metrics) = (closed.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
@@ -89,9 +93,10 @@ pub async fn serve(
                     let _counted = metrics.connected(false);
                     connection(stream, version, router, peer, watcher).await;
                 }
-                Some(Begun::Tls(stream, version)) => {
+                Some(Begun::Tls(stream, version, certificate)) => {
                     let _counted = metrics.connected(true);
                     peer.secure = true;
+                    peer.certificate = certificate.map(Arc::new);
                     connection(stream, version, router, peer, watcher).await;
                 }
                 None => {}
@@ -117,7 +122,7 @@ pub enum Version {
 /// A connection that has begun.
 enum Begun {
     Plain(TcpStream, Version),
-    Tls(Box<dyn Duplex>, Version),
+    Tls(Box<dyn Duplex>, Version, Option<Certificate>),
 }
 
 /// Both ways of a connection.
@@ -169,16 +174,19 @@ async fn spoken(stream: &TcpStream) -> Option<Version> {
     }
 }
 
-/// What a connection over TLS speaks: as was agreed in the handshake.
+/// What a connection over TLS speaks, and what certificate it has shown: as was agreed in the handshake.
 async fn secured(mut stream: TlsStream<TcpStream>) -> Option<Begun> {
-    if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-        return Some(Begun::Tls(Box::new(stream), Version::Http1));
+    let agreed = stream.get_ref().1;
+    let chain = agreed.peer_certificates().unwrap_or_default();
+    let certificate = chain.first().map(client_authority::read);
+    if agreed.alpn_protocol() != Some(b"h2") {
+        return Some(Begun::Tls(Box::new(stream), Version::Http1, certificate));
     }
     let mut preface = [0; PREFACE.len()];
     stream.read_exact(&mut preface).await.ok()?;
     let (rest, back) = tokio::io::split(stream);
     let whole = tokio::io::join(Cursor::new(preface).chain(rest), back);
-    Some(Begun::Tls(Box::new(whole), Version::Http2))
+    Some(Begun::Tls(Box::new(whole), Version::Http2, certificate))
 }
 
 /// Serves one connection; the future ends with it.

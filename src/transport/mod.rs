@@ -5,6 +5,7 @@
 //! | `listener.rs` | one port: connections, draining |
 //! | `capacity.rs` | how many connections there are |
 //! | `tls.rs` | TLS: a certificate that was given, or one of our own |
+//! | `client_authority.rs` | client certificates: the CA that has to have issued them |
 //! | `router.rs` | which door a request goes to |
 //! | `pages.rs` | keeps other sites' web pages out |
 //! | `body.rs` | bodies, whole and bounded |
@@ -16,6 +17,7 @@
 pub mod aws_json;
 mod body;
 pub mod capacity;
+pub mod client_authority;
 pub mod grpc;
 pub mod listener;
 mod pages;

@@ -4,7 +4,8 @@
 //! service for the page's own site. But the name that it asks for stays the page's. So only names that
 //! nobody on the Internet can own are answered: addresses, `localhost`, names without a dot, and those
 //! under `internal` (as containers have them: `host.docker.internal`). Pages that ask across sites are
-//! known by their `Origin`.
+//! known by their `Origin`. With credentials a page has none that it could use, but for the client
+//! certificate that its browser shows by itself.
 //!
 //! Sources: RFC 9110, section 7.2 (`Host`); RFC 6761, section 6.3 (`localhost`); ICANN's resolution
 //! 2024.07.29.06 (`internal`); RFC 6454, section 7 (`Origin`).
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
@@ -23,18 +24,21 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde_json::json;
 use tonic::Status;
 
+use super::listener::Peer;
 use crate::service::Service;
 
-/// Passes on what no page of another site can have asked for. With credentials everything is passed on:
-/// no page has any.
+/// Passes on what no page of another site can have asked for. With credentials everything is passed on,
+/// as no page has any, unless its browser has shown a certificate.
 pub(super) async fn keep_out(
     State(service): State<Arc<Service>>,
     request: Request,
     next: Next,
 ) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
+    let certified = request.extensions().get::<ConnectInfo<Peer>>();
+    let certified = certified.is_some_and(|ConnectInfo(peer)| peer.certificate.is_some());
     let refused = if service.knows_callers() {
-        None
+        (certified && is_from_elsewhere(uri, headers)).then_some(FOREIGN_CERTIFICATE)
     } else if !is_asked_by_local_name(uri, headers) {
         Some(FOREIGN_NAME)
     } else if is_from_elsewhere(uri, headers) {
@@ -79,6 +83,8 @@ fn is_local(authority: &Authority) -> bool {
     own || reserved || address.parse::<IpAddr>().is_ok()
 }
 
+const FOREIGN_CERTIFICATE: &str = "pages of other sites are not answered on a connection with a client \
+                                   certificate, which the browser shows for any page";
 const FOREIGN_NAME: &str = "without credentials strongroom answers to IP addresses, localhost, \
                             *.localhost, *.internal and names without a dot only, as any web page \
                             could ask by another name: use one of these, or start it with \

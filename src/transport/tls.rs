@@ -1,5 +1,5 @@
 //! TLS on the port that speaks everything else too: a certificate that was given, or one of our own
-//! with its CA beside it.
+//! with its CA beside it. Clients may be asked for theirs.
 //!
 //! Source: RFC 8446; ALPN names of RFC 7301.
 
@@ -11,18 +11,25 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
+use parking_lot::RwLock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    NoServerSessionStorage, VerifierBuilderError, WantsServerCert, WebPkiClientVerifier,
+};
+use rustls::{ConfigBuilder, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
-/// Certificate and key, ready to serve.
+use super::client_authority::ClientAuthority;
+
+/// Certificate and key, ready to serve. Clones are the same: what one of them asks of clients, all do.
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    acceptor: Arc<RwLock<TlsAcceptor>>,
     authority: Option<PathBuf>,
 }
 
@@ -65,6 +72,27 @@ pub enum Error {
         #[source]
         source: rustls::Error,
     },
+    /// The library has no version of TLS to offer.
+    #[error("TLS cannot be offered")]
+    Protocol(#[source] rustls::Error),
+    /// A CA's certificate is none that others can be verified with.
+    #[error("{path} has a certificate that none can be verified with")]
+    Authority {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// A list of revoked certificates is none.
+    #[error("{path} has a list of revoked certificates that cannot be read")]
+    Revoked {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: VerifierBuilderError,
+    },
     /// The library could not make a certificate.
     #[error("a certificate of our own could not be made")]
     Make(#[from] rcgen::Error),
@@ -76,7 +104,7 @@ impl Tls {
     /// # Errors
     /// [`Error::Pem`], [`Error::Refused`].
     pub fn given(given: &Given) -> Result<Self, Error> {
-        Ok(Self { acceptor: acceptor(&given.certificate, &given.key)?, authority: None })
+        Ok(Self::new(acceptor(&given.certificate, &given.key)?, None))
     }
 
     /// Serves a certificate of our own for this machine's loopback names and `address`, kept in
@@ -95,7 +123,7 @@ impl Tls {
             && is_fresh(&certificate, now)
             && let Ok(acceptor) = acceptor(&certificate, &key)
         {
-            return Ok(Self { acceptor, authority: Some(authority) });
+            return Ok(Self::new(acceptor, Some(authority)));
         }
         let made = Made::new(address, now)?;
         let made_folder = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -103,7 +131,32 @@ impl Tls {
         write(&key, made.key.as_bytes())?;
         write(&certificate, made.certificate.as_bytes())?;
         write(&authority, made.authority.as_bytes())?;
-        Ok(Self { acceptor: acceptor(&certificate, &key)?, authority: Some(authority) })
+        Ok(Self::new(acceptor(&certificate, &key)?, Some(authority)))
+    }
+
+    fn new(acceptor: TlsAcceptor, authority: Option<PathBuf>) -> Self {
+        Self { acceptor: Arc::new(RwLock::new(acceptor)), authority }
+    }
+
+    /// Asks clients for a certificate of `authority` from the next connection on, and serves those that
+    /// have none as before. Again, with files that have changed, it replaces what was there; connections
+    /// that have begun go on.
+    ///
+    /// # Errors
+    /// As [`ClientAuthority`]'s files are: [`Error::Pem`], [`Error::Authority`], [`Error::Revoked`]. Then
+    /// all stays as it was.
+    pub fn verify_clients(&self, authority: &ClientAuthority) -> Result<(), Error> {
+        let verifier = authority.verifier(provider())?;
+        let mut acceptor = self.acceptor.write();
+        let served = Arc::clone(&acceptor.config().cert_resolver);
+        let asking = asking(verifier).map_err(Error::Protocol)?;
+        let mut config = offering(asking.with_cert_resolver(served));
+        // A session that is taken up again brings its certificate along, and nobody looks at it anew: it
+        // may have expired or been revoked since.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        *acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(())
     }
 
     /// The file of the CA that clients are to trust; none when the certificate was given.
@@ -112,8 +165,9 @@ impl Tls {
         self.authority.as_deref()
     }
 
-    pub(super) fn acceptor(&self) -> &TlsAcceptor {
-        &self.acceptor
+    /// What the next connection is accepted with.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor.read().clone()
     }
 }
 
@@ -188,23 +242,37 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Error> {
-    let pem = |path: &Path, error: rustls::pki_types::pem::Error| Error::Pem {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
     let refused = |source| Error::Refused { path: certificate.to_owned(), source };
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| pem(certificate, error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, error))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(refused)?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .map_err(refused)?;
+        .map_err(|error| pem(certificate, &error))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, &error))?;
+    let asking = asking(WebPkiClientVerifier::no_client_auth()).map_err(Error::Protocol)?;
+    let config = asking.with_single_cert(chain, private).map_err(refused)?;
+    Ok(TlsAcceptor::from(Arc::new(offering(config))))
+}
+
+/// A server that asks its clients for what `verifier` says.
+fn asking(
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(provider());
+    Ok(builder.with_safe_default_protocol_versions()?.with_client_cert_verifier(verifier))
+}
+
+/// Offers both versions of HTTP.
+fn offering(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    config
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// A file that is no PEM of what it should be.
+pub(super) fn pem(path: &Path, error: &rustls::pki_types::pem::Error) -> Error {
+    Error::Pem { path: path.to_owned(), reason: error.to_string() }
 }
 
 #[cfg(test)]

@@ -30,10 +30,12 @@ class Refused(Exception):
 class Client:
     """Calls `Service.Method` by name, with keyword arguments as the request's fields."""
 
-    def __init__(self, address, metadata=()):
-        self.channel = grpc.insecure_channel(
-            address, options=[("grpc.max_receive_message_length", 64 << 20)]
-        )
+    def __init__(self, address, metadata=(), credentials=None):
+        options = [("grpc.max_receive_message_length", 64 << 20)]
+        if credentials:
+            self.channel = grpc.secure_channel(address, credentials, options)
+        else:
+            self.channel = grpc.insecure_channel(address, options)
         self.metadata = tuple(metadata)
         database = ProtoReflectionDescriptorDatabase(self.channel)
         self.services = set(database.get_services())

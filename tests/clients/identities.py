@@ -62,14 +62,16 @@ def role(name, trusted, statements=(EVERYTHING,), more=""):
     )
 
 
-def known(folder, more=""):
+def known(folder, more="", *arguments, start=Server):
     """A server with `USERS` and roots of two accounts, and what `more` adds to the first."""
     path = folder / "credentials.toml"
+    path.touch(0o600)
     users = "".join(user(name, statements) for name, statements in USERS.items())
     roots = [f'[[account]]\nid = "{id}"\n{entry(id, "")}' for id in (ACCOUNT, OTHER)]
     path.write_text(roots[0] + users + more + roots[1])
     key = {"STRONGROOM_ROOT_KEY": ROOT_KEY.hex()}
-    return Server("--data-dir", str(folder / "data"), "--credentials", str(path), env=key)
+    files = "--data-dir", str(folder / "data"), "--credentials", str(path)
+    return start(*files, *arguments, env=key)
 
 
 def aws(server, name, service="kms", keys=None, region=REGION):
@@ -94,12 +96,12 @@ def signed(server, service, key, secret, token=None, region=REGION):
     )
 
 
-def grpc(server, name=None, keys=None):
+def grpc(server, name=None, keys=None, credentials=None):
     bearer = prove(name)[2] if name else None
     if keys:
         bearer = ":".join(keys[part] for part in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
     proof = [("authorization", f"Bearer {bearer}")] if bearer else []
-    return Client(server.address, [*proof, ("x-strongroom-region", REGION)])
+    return Client(server.address, [*proof, ("x-strongroom-region", REGION)], credentials)
 
 
 def mint(server, **session):

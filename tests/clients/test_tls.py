@@ -21,8 +21,8 @@ BEGINNINGS = [b"", b"\x16", b"\x16\x03\x01\xff\xff", b"P", b"PRI * HT", b"POST /
 
 
 class Secure(Server):
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **more)
         told = self.process.stderr.readline()
         self.authority = re.fullmatch(r"https://\S+ too, for clients that trust (\S+)\n", told)[1]
 

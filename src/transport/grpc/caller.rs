@@ -8,6 +8,8 @@
 //! | `x-strongroom-dry-run: true` | only asks if the call would succeed, where AWS has `DryRun` |
 //! | `traceparent` | the caller's place in a trace (W3C Trace Context) |
 //! | `grpc-timeout` | the deadline |
+//!
+//! Where there is no `authorization`, the connection's client certificate says who calls, if it has one.
 
 use std::time::Duration;
 
@@ -23,7 +25,9 @@ use crate::transport::listener::Peer;
 pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let mut caller = Caller::in_process();
+    let mut certificate = None;
     if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<Peer>>() {
+        certificate.clone_from(&peer.certificate);
         caller.door = peer.door;
         caller.source.clone_from(&peer.address);
         caller.secure = peer.secure;
@@ -37,11 +41,16 @@ pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     caller.trace = text("traceparent").and_then(TraceParent::parse);
     caller.dry_run = text("x-strongroom-dry-run") == Some("true");
     caller.user_agent = text("user-agent").map(|agent| agent.chars().take(256).collect());
-    // A value that is not text is still a credential, and one that proves nothing.
-    caller.credential = Credential::bearer(headers.get("authorization").map(|value| {
+    // A value that is not text is still a credential, and one that proves nothing; a certificate does not
+    // stand in for it.
+    let said = headers.get("authorization").map(|value| {
         let value = value.to_str().unwrap_or_default();
         value.strip_prefix("Bearer ").unwrap_or_default().to_owned()
-    }));
+    });
+    caller.credential = match (said, certificate) {
+        (None, Some(certificate)) => Credential::certificate(certificate),
+        (said, _) => Credential::bearer(said),
+    };
     caller.deadline = text("grpc-timeout").and_then(timeout).map(|after| Instant::now() + after);
     caller
 }
@@ -71,7 +80,10 @@ fn timeout(value: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::service::Certificate;
 
     #[test]
     fn timeouts_are_read_as_grpc_writes_them() {
@@ -92,5 +104,19 @@ mod tests {
         let caller = caller(&headers, &Extensions::new());
         assert_eq!(caller.region, "eu-west-1");
         assert!(Uuid::try_parse(&caller.request_id).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_counts_where_nothing_is_said() {
+        let certificate = Some(Arc::new(Certificate::new(b"der", [], [])));
+        let peer = Peer { door: "grpc", address: String::new(), secure: true, certificate };
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(peer));
+        let presented = |headers| format!("{:?}", caller(&headers, &extensions).credential);
+        assert!(presented(HeaderMap::new()).contains("Certificate"));
+        for said in ["Bearer token", "Basic x", ""] {
+            let said = ("authorization".parse().unwrap(), said.parse().unwrap());
+            assert!(presented(HeaderMap::from_iter([said])).contains("Bearer"));
+        }
     }
 }
