@@ -1,6 +1,5 @@
 //! What went wrong, in words for the person at the terminal, and what to do next.
 
-use std::error::Error as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,14 +90,12 @@ impl Error {
     /// Writes the error and its causes to standard error.
     pub(super) fn show(&self) {
         let mut out = io::stderr().lock();
-        let _ = write!(out, "strongroom: {self}");
-        let mut cause = self.source();
-        // A refusal's message is whole; its source would be the transport's own words.
-        while let Some(error) = cause.filter(|_| !matches!(self, Self::Status(_))) {
-            let _ = write!(out, ": {error}");
-            cause = error.source();
-        }
-        let _ = writeln!(out);
+        let said = match self {
+            // A refusal's message is whole; its source would be the transport's own words.
+            Self::Status(_) => self.to_string(),
+            _ => with_causes(self),
+        };
+        let _ = writeln!(out, "strongroom: {said}");
         if let Some(hint) = self.hint() {
             let _ = writeln!(out, "{hint}");
         }
@@ -128,6 +125,18 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// An error and its causes in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said.push_str(": ");
+        said.push_str(&error.to_string());
+        cause = error.source();
+    }
+    said
 }
 
 /// Reason and message, as the service gave them.

@@ -9,7 +9,7 @@ use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::error::Error;
+use super::error::{Error, with_causes};
 use super::hardening;
 use super::output::{note, say};
 use crate::config;
@@ -172,10 +172,13 @@ fn reload_when_told(
             let Some(service) = service.upgrade() else { return };
             match known(&path) {
                 Ok(credentials) => service.replace_credentials(credentials),
-                Err(error) => tracing::error!(%error, "the credentials stay as they were"),
+                Err(error) => {
+                    let error = with_causes(&error);
+                    tracing::error!(error, "the credentials stay as they were");
+                }
             }
             if let Some(Err(error)) = clients.as_ref().map(|clients| tls.verify_clients(clients)) {
-                let error: &dyn std::error::Error = &error;
+                let error = with_causes(&error);
                 tracing::error!(error, "client certificates are verified as before");
             }
         }

@@ -255,7 +255,10 @@ def test_a_reload_changes_who_is_known_and_drops_no_connection(server, folder, k
         assert aws(server, None, keys=session).describe_key(KeyId=key)
         path.write_text("nonsense")
         server.process.send_signal(signal.SIGHUP)
-        time.sleep(0.2)
+        said = server.process.stderr.readline()
+        while "stay as they were" not in said:
+            said = server.process.stderr.readline()
+        assert "credentials.toml" in said and "line 1" in said, "what is wrong is said"
         assert client.describe_key(KeyId=key), "a file that is none changes nothing"
     finally:
         path.write_text(before)
