@@ -93,6 +93,40 @@ def test_policies_that_cannot_be_obeyed_or_lock_out_are_refused(owner, arn):
     refused(owner, "AccessDeniedException", "put_key_policy", KeyId=arn, Policy=policy(statement()))
 
 
+def test_a_policy_of_32_kib_decides_and_a_byte_more_is_refused(owner, arn):
+    def of_length(length, *first):
+        text = policy(*first, statement(Sid=""))
+        return text.replace('"Sid": ""', f'"Sid": "{"x" * (length - len(text))}"')
+
+    silent = statement("Deny", action="kms:Sign")
+    many = [silent] * (32_000 // (len(json.dumps(silent)) + 2))
+    longest = of_length(32_768, *many, statement("Deny", action="kms:Encrypt"))
+    assert len(longest) == 32_768 and len(many) > 200
+    owner.put_key_policy(KeyId=arn, Policy=longest)
+    message = refused(owner, "AccessDeniedException", "encrypt", KeyId=arn, Plaintext=b"x")
+    assert "explicit deny" in message
+    owner.generate_data_key(KeyId=arn, KeySpec="AES_256")
+    code = "LimitExceededException"
+    before = owner.get_key_policy(KeyId=arn)["Policy"]
+    refused(owner, code, "put_key_policy", KeyId=arn, Policy=of_length(32_769, *many))
+    refused(owner, code, "create_key", Policy=policy(*[statement()] * 1_000))
+    # Ten thousand statements are more than any request may have.
+    code = "RequestTooLargeException"
+    refused(owner, code, "put_key_policy", 413, KeyId=arn, Policy=policy(*[statement()] * 10_000))
+    assert owner.get_key_policy(KeyId=arn)["Policy"] == before
+
+
+def test_of_statements_that_contradict_each_other_the_denial_counts(owner, other, arn):
+    """Whatever their order, and however narrow the allowance is."""
+    both = [statement(account=OTHER, action="kms:Encrypt"),
+            statement("Deny", account=OTHER, action=["kms:Enc*", "kms:Decrypt"])]
+    for order in [both, both[::-1], [*both, both[0]]]:
+        owner.put_key_policy(KeyId=arn, Policy=policy(statement(), *order))
+        refused(other, "AccessDeniedException", "encrypt", KeyId=arn, Plaintext=b"x")
+    owner.put_key_policy(KeyId=arn, Policy=policy(statement(), both[0]))
+    other.encrypt(KeyId=arn, Plaintext=b"x")
+
+
 def test_a_grant_lets_in_for_its_operations_in_its_context(owner, other, arn):
     wanted = {"team": "red"}
     made = owner.create_grant(
