@@ -104,7 +104,7 @@ impl Serve {
             builder = builder.root_key(text, from);
         }
         if let Some(path) = &credentials {
-            builder = builder.credentials(known(path)?);
+            builder = builder.credentials(known(path, clients.is_some())?);
         }
         raise_descriptor_limit();
         if let Some(most) = self.max_connections.or(file.max_connections) {
@@ -146,15 +146,20 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Reads a credentials file.
-fn known(path: &Path) -> Result<Credentials, Error> {
+/// Reads a credentials file. Who is known by a certificate cannot show it where none is asked for.
+fn known(path: &Path, certificates: bool) -> Result<Credentials, Error> {
     let text = config::secrets(path)?;
     let beside = |name: &str| {
         let path = path.parent().unwrap_or(Path::new("")).join(name);
         std::fs::read_to_string(path).map_err(|error| error.to_string())
     };
-    Credentials::parse(&text, &beside)
-        .map_err(|source| Error::Credentials { path: path.to_owned(), source })
+    let known = Credentials::parse(&text, &beside)
+        .map_err(|source| Error::Credentials { path: path.to_owned(), source })?;
+    if known.name_certificates() && !certificates {
+        let path = path.display();
+        tracing::warn!(%path, "clients are not asked for the certificates in it: add --client-ca");
+    }
+    Ok(known)
 }
 
 /// Reads the credentials file, and what client certificates are verified with, again at each SIGHUP; what
@@ -170,7 +175,7 @@ fn reload_when_told(
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             let Some(service) = service.upgrade() else { return };
-            match known(&path) {
+            match known(&path, clients.is_some()) {
                 Ok(credentials) => service.replace_credentials(credentials),
                 Err(error) => {
                     let error = with_causes(&error);

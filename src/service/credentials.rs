@@ -182,6 +182,12 @@ impl Credentials {
         self.tokens.get(&digest::sha256(&[token.as_bytes()])).map(Arc::as_ref)
     }
 
+    /// Whether anybody is known by a client certificate.
+    #[must_use]
+    pub fn name_certificates(&self) -> bool {
+        !self.certificates.is_empty()
+    }
+
     /// Whose a client certificate is, by any of its names.
     ///
     /// # Errors

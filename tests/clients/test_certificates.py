@@ -338,6 +338,14 @@ def test_what_does_not_go_together_does_not_start(world, tmp_path):
         Server("--ephemeral", *credentials)
 
 
+def test_who_is_named_by_a_certificate_that_is_not_asked_for_is_pointed_out(world):
+    with open(world.folder / "said", "w+") as said:
+        server = Server("--ephemeral", "--credentials", str(world.folder / "credentials.toml"), stderr=said)
+        assert server.stop() == 0
+        said.seek(0)
+        assert "clients are not asked for the certificates in it: add --client-ca" in said.read()
+
+
 def test_the_files_are_named_in_the_configuration_too(world, tmp_path):
     path = tmp_path / "strongroom.toml"
     path.write_text(
