@@ -232,6 +232,9 @@ pub(super) mod tests {
         let leaf = event(1).into_leaf();
         assert_eq!(String::from_utf8(leaf.bytes.clone()).unwrap(), expected);
         assert_eq!(Event::decode(&leaf.bytes).unwrap(), event(1));
+        let documented = include_str!("../../docs/formats.md");
+        let hash = hex::encode(tlog_tiles::tlog::record_hash(&leaf.bytes).0);
+        assert!(documented.contains(expected) && documented.contains(&format!("entry) = {hash}")));
     }
 
     #[test]

@@ -176,26 +176,37 @@ impl Log {
     /// # Errors
     /// [`Error::Damaged`], [`Error::Event`], [`Error::Store`].
     pub fn read(&self, start: u64, limit: usize) -> Result<Vec<Record>, Error> {
-        let size = self.head().size;
         let mut found = Vec::new();
+        self.each_entry(start, |index, bytes| {
+            let wanted = found.len() < limit;
+            if wanted {
+                found.push(Record { index, event: Event::decode(bytes)?, bytes: bytes.to_vec() });
+            }
+            Ok(wanted)
+        })?;
+        Ok(found)
+    }
+
+    /// Shows `visit` entries from `start` on, up to the newest durable head, until it has seen enough.
+    pub(super) fn each_entry(
+        &self,
+        start: u64,
+        mut visit: impl FnMut(u64, &[u8]) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let size = self.head().size;
         if start >= size {
-            return Ok(found);
+            return Ok(());
         }
-        let bundle = self.bundle_of(start)?;
-        let from = bundle.to_be_bytes();
+        let from = self.bundle_of(start)?.to_be_bytes();
         for item in self.engine.scan(Space::Leaf, &from, None, Direction::Ascending) {
             let (key, row) = item?;
             for (index, bytes) in (first_of(&key)?..).zip(entries(&row)?) {
-                if index >= size || found.len() == limit {
-                    return Ok(found);
-                }
-                if index >= start {
-                    let event = Event::decode(bytes)?;
-                    found.push(Record { index, event, bytes: bytes.to_vec() });
+                if index >= size || (index >= start && !visit(index, bytes)?) {
+                    return Ok(());
                 }
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The exact bytes of one record.
@@ -219,7 +230,7 @@ impl Log {
 
     /// Reads stored hashes by their place in the dense order. Neighbours lie in the same row, which is
     /// read once.
-    fn read_hashes_of(&self, places: &[u64]) -> Result<Vec<Hash>, Error> {
+    pub(super) fn read_hashes_of(&self, places: &[u64]) -> Result<Vec<Hash>, Error> {
         let mut last: Option<(u64, Vec<u8>)> = None;
         let mut found = Vec::with_capacity(places.len());
         for place in places {

@@ -17,6 +17,7 @@
 //! | `check.rs` | recomputing everything |
 //! | `proof.rs` | that a record is in a tree, and a tree in a later one |
 //! | `query.rs` | finding records |
+//! | `files/` | the log as files: read, exported, verified |
 //!
 //! Layouts: docs/formats.md, "Audit log".
 
@@ -24,6 +25,7 @@ mod bundle;
 mod check;
 mod checkpoint;
 mod event;
+pub mod files;
 mod log;
 mod proof;
 mod query;
@@ -34,6 +36,8 @@ pub use event::{Event, Leaf, MAX_LEN, Outcome};
 pub use log::{Extension, Head, Log, Record};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
+
+use std::path::PathBuf;
 
 use crate::store;
 
@@ -52,6 +56,9 @@ pub enum Error {
     /// A checkpoint or its signature is not what this log's key signed.
     #[error("the checkpoint does not verify: {0}")]
     Checkpoint(&'static str),
+    /// Files of a log do not hold together.
+    #[error("damage: {0}")]
+    Damage(String),
     /// A stored record, hash or checkpoint is not what was written.
     #[error("the audit log is damaged: {0}; restore the data directory from a backup")]
     Damaged(String),
@@ -61,6 +68,14 @@ pub enum Error {
     /// An entry is not an event.
     #[error("the entry is no event of this log's format")]
     Event,
+    /// A folder cannot take an export.
+    #[error("{path} cannot be exported into: {why}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// The log has other records than it had when a checkpoint of its own was signed.
     #[error(
         "fork: the log's first {size} records are not those that its checkpoint of {size} signed"
@@ -97,6 +112,15 @@ pub enum Error {
     /// A condition that no record could meet.
     #[error("{0}")]
     Query(&'static str),
+    /// A file of a log cannot be read.
+    #[error("reading {what} failed")]
+    Read {
+        /// Path or address.
+        what: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The log has fewer records than it had when a checkpoint of its own was signed.
     #[error(
         "rollback: the log has {size} records, and had {older} when its checkpoint was signed: \
@@ -111,6 +135,15 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A file of an export cannot be written.
+    #[error("writing {path} failed; what was exported before is as it was")]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl Error {

@@ -1,12 +1,14 @@
 //! The way to a running service.
 
 use clap::Args;
+use http::{HeaderValue, Uri};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use super::audit::Site;
 use super::error::Error;
 use crate::proto::v1::access_client::AccessClient;
 use crate::proto::v1::audit_client::AuditClient;
@@ -54,6 +56,28 @@ impl Connection {
         let region = self.region.as_deref().map(text);
         let identity = Identity { bearer: bearer.transpose()?, region: region.transpose()? };
         Ok(InterceptedService::new(endpoint.connect_lazy(), identity))
+    }
+
+    /// The log's files.
+    pub(super) fn log(&self) -> Result<Site, Error> {
+        let prefix = format!("{}/_strongroom/log", self.endpoint.trim_end_matches('/'));
+        let authorization = self.authorization_at(&prefix)?;
+        Site::at(&prefix, authorization)
+    }
+
+    /// What is said of the caller to who serves an address: to the endpoint alone anything.
+    pub(super) fn authorization_at(&self, url: &str) -> Result<Option<HeaderValue>, Error> {
+        let authority =
+            |url: &str| url.parse::<Uri>().ok().and_then(|url| url.into_parts().authority);
+        if authority(url).is_none() || authority(url) != authority(&self.endpoint) {
+            return Ok(None);
+        }
+        let bearer = self.token.as_deref().or(self.access_key_id.as_deref());
+        let text = |bearer: &str| {
+            HeaderValue::try_from(format!("Bearer {bearer}"))
+                .map_err(|_| Error::Usage("the token is not printable ASCII".to_owned()))
+        };
+        bearer.map(text).transpose()
     }
 
     pub(super) fn keys(&self) -> Result<KeysClient<Wire>, Error> {

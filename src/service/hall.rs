@@ -151,6 +151,12 @@ impl Service {
         Ok(())
     }
 
+    /// Whether what is in the log stays there: not under `--ephemeral`, where it can be reset.
+    #[must_use]
+    pub const fn keeps_its_log(&self) -> bool {
+        self.temporary.is_none()
+    }
+
     /// Whether calls can still be recorded, and so answered.
     #[must_use]
     pub fn is_healthy(&self) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Each stage is a type made in one file: [`Credential`] → `Principal` → `Permit` → `Pending<T>` →
 //! `T`. A result leaves `Pending` only by the commit that also stores its audit leaf. A refused or
-//! failed call commits a leaf and no other write.
+//! failed call commits a leaf and no other write. Reads of the log's files alone may need none
+//! (`log_files.rs`).
 //!
 //! | file | noun |
 //! |---|---|
@@ -28,6 +29,7 @@
 //! | `explain.rs` | why somebody may do something, or may not |
 //! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
+//! | `log_files.rs` | the trail read as files, and what that leaves in it |
 //! | `proofs.rs` | the operations that prove what is in it |
 //! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
 //! | `opening.rs` | opening, checking and closing a store |
@@ -43,6 +45,7 @@ mod error;
 mod explain;
 mod hall;
 mod last_usage;
+mod log_files;
 mod metrics;
 mod opening;
 mod operation;
@@ -69,6 +72,7 @@ pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use error::Error;
 pub use explain::{ExplainAccess, Explained, check_policy};
 pub use hall::{Options, RootKey, Service};
+pub use log_files::{ReadLog, Readers};
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::Error;
+use super::log_files::Readers;
 use super::metrics::Metrics;
 use super::operation::Rooms;
 use super::policies::Policies;
@@ -31,6 +32,8 @@ pub(super) struct Opened {
     pub(super) committer: Committer<Leaf>,
     /// The size of the log, as it grows. Closed when the store is.
     pub(super) size: watch::Receiver<u64>,
+    /// Who has read its files of late.
+    pub(super) readers: Readers,
     directory: Mutex<Option<DataDirectory>>,
     durability: Durability,
 }
@@ -60,7 +63,8 @@ impl Opened {
             durability,
         };
         let committer = journal.start(medium, revisions, Arc::clone(metrics))?;
-        Ok(Self { rooms, committer, size, directory: Mutex::new(Some(directory)), durability })
+        let (readers, directory) = (Readers::default(), Mutex::new(Some(directory)));
+        Ok(Self { rooms, committer, size, readers, directory, durability })
     }
 
     /// Finishes what is queued and, when nobody else holds a store that is on disk, leaves the

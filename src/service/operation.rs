@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::Error;
 use super::credential::{Caller, Known};
 use super::credentials::Credentials;
+use super::log_files::Readers;
 use super::pending::Writes;
 use super::permit::Permit;
 use super::policies::Policies;
@@ -175,4 +176,10 @@ pub trait Operation: Send + Sync + 'static {
 
     /// Writes the request's parameters into the record. Never a secret.
     fn record(&self, event: &mut Event);
+
+    /// Whether this read that succeeded needs no record of its own (`log_files.rs`); `event` is the one
+    /// that it would leave.
+    fn is_covered(&self, _output: &Self::Output, _event: &Event, _readers: &Readers) -> bool {
+        false
+    }
 }

@@ -361,6 +361,7 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::explain::EXPLAIN)
         .chain(super::trail::TRAIL)
         .chain(super::proofs::PROOFS)
+        .chain(super::log_files::LOG_FILES)
 }
 
 /// What making a key of a spec takes: primes are looked for.
@@ -480,6 +481,7 @@ mod tests {
                 "DeleteKey",
                 "GetCallerIdentity",
                 "GetSessionToken",
+                "ReadLog",
                 "RotateKey"
             ]
         );

@@ -23,8 +23,8 @@ use crate::store;
 pub struct Reply<T> {
     /// The call's id, also in its record.
     pub request_id: String,
-    /// Index of the call's record; `None` when it could not be recorded, and then there is no
-    /// result either.
+    /// Index of the call's record. `None` when it could not be recorded, and then there is no result
+    /// either; and of a read that needs no record of its own.
     pub log_index: Option<u64>,
     /// Proves that record, where the caller asked for it ([`Caller::prove`]): up to the checkpoint of
     /// the group that it was committed with.
@@ -83,7 +83,19 @@ impl Service {
             {
                 continue;
             }
-            match settle(&opened, attempt, &caller).await {
+            let (event, outcome) = attempt;
+            let outcome = match outcome {
+                Ok(executed)
+                    if O::READ_ONLY
+                        && request.is_covered(&executed.output, &event, &opened.readers) =>
+                {
+                    let (log_index, proof) = (None, None);
+                    let (request_id, result) = (caller.request_id, Ok(executed.output));
+                    return Reply { request_id, log_index, proof, result };
+                }
+                outcome => outcome,
+            };
+            match settle(&opened, (event, outcome), &caller).await {
                 Err(store::Error::Conflict) => {}
                 settled => return Reply::of(&opened, caller.request_id, settled).await,
             }
@@ -157,10 +169,10 @@ impl Service {
     /// Tells watchers how a call went.
     fn ended<T>(&self, reply: &Reply<T>, operation: &'static str, begun: Instant) {
         let took = begun.elapsed();
-        let outcome = reply.log_index.map(|_| match &reply.result {
-            Ok(_) => Outcome::Success,
-            Err(error) => outcome_of(error),
-        });
+        let outcome = match &reply.result {
+            Ok(_) => Some(Outcome::Success),
+            Err(error) => reply.log_index.map(|_| outcome_of(error)),
+        };
         self.metrics().called(operation, outcome, took);
         let outcome = outcome.map_or("unrecorded", Outcome::as_str);
         let error = reply.result.as_ref().err().map(Error::code);

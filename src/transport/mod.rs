@@ -11,6 +11,7 @@
 //! | `body.rs` | bodies, whole and bounded |
 //! | `sigv4.rs` | who signs, from header or query |
 //! | `aws_json/` | AWS KMS, JSON 1.1 |
+//! | `log_files.rs` | the audit trail as files |
 //! | `sts.rs` | AWS STS: who am I |
 //! | `grpc/` | `strongroom.v1`, health, reflection |
 
@@ -20,6 +21,7 @@ pub mod capacity;
 pub mod client_authority;
 pub mod grpc;
 pub mod listener;
+mod log_files;
 mod pages;
 mod router;
 mod sigv4;

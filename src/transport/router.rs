@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::sigv4::header;
-use super::{aws_json, grpc, pages, sts};
+use super::{aws_json, grpc, log_files, pages, sts};
 use crate::service::{Credential, Error, Service};
 
 /// Everything that one port answers.
@@ -26,6 +26,7 @@ pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server
         .route("/_strongroom/health", get(health))
         .route("/_strongroom/metrics", get(metrics))
         .route("/_strongroom/reset", post(reset))
+        .route(log_files::ROUTE, get(log_files::read))
         .route("/", post(aws).get(query))
         .with_state(Arc::clone(service));
     let whole = plain.merge(grpc::router(service)?).fallback(unknown);

@@ -29,7 +29,7 @@ def get(server, path, method="GET", **headers):
     )
     try:
         with urllib.request.urlopen(request) as answer:
-            return answer.status, answer.read().decode(), answer.headers
+            return answer.status, answer.read().decode(errors="replace"), answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), error.headers
 

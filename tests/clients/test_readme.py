@@ -18,9 +18,9 @@ def test_the_key_policy_example(server):
 
 def test_every_line_of_the_threat_model_names_tests_that_exist():
     lines = re.findall(r"^\| .* \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), re.M)
-    assert len(lines) > 15 and lines.count("there is nothing to check") == 1
+    assert len(lines) > 15
     for line in lines[1:]:
         names = re.findall(r"`([\w/]+\.(?:rs|py))::(\w+)`", line)
-        assert names or line == "there is nothing to check", line
+        assert names, line
         for path, name in names:
             assert re.search(rf"\b(fn|def) {name}\(", (ROOT / path).read_text()), f"{path}::{name}"

@@ -141,3 +141,74 @@ def verify_proof(proof, entry, verifier):
     if root_of_inclusion(int(index), size, leaf_hash(entry), path) != root:
         raise Rejected("proof", "it leads elsewhere")
     return int(index), size
+
+
+def tile_path(kind, number, width):
+    """C2SP tlog-tiles: `kind` is a level or "entries"."""
+    groups = f"{number % 1000:03}"
+    while number >= 1000:
+        number //= 1000
+        groups = f"x{number % 1000:03}/{groups}"
+    return f"tile/{kind}/{groups}" + ("" if width == 256 else f".p/{width}")
+
+
+def read_log(read, verifier, older=()):
+    """The entries of a log whose files `read(path)` gives (None: there is none), when checkpoint, entries and
+    tiles hold together and the trees of older checkpoints are still in it."""
+
+    def part(kind, number, width, cut):
+        found = read(tile_path(kind, number, width))
+        if found is None and width < 256:  # it may be gone once there is the whole one
+            found, whole = read(tile_path(kind, number, 256)), 256
+        else:
+            whole = width
+        if found is None:
+            raise Rejected("damage", f"no {tile_path(kind, number, width)}")
+        parts = cut(found)
+        if len(parts) != whole:
+            raise Rejected("damage", f"{tile_path(kind, number, width)} has {len(parts)} parts")
+        return parts[:width]
+
+    note = read("checkpoint")
+    if note is None:
+        raise Rejected("damage", "no checkpoint")
+    size, root = open_checkpoint(note.decode(), verifier)
+    entries = []
+    for number in range(-(-size // 256)):
+        entries += part("entries", number, min(256, size - 256 * number), split_bundle)
+    leaves = hashes = [leaf_hash(entry) for entry in entries]
+    level = 0
+    while hashes:
+        for number in range(-(-len(hashes) // 256)):
+            expected = hashes[256 * number : 256 * (number + 1)]
+            if part(level, number, len(expected), split_tile) != expected:
+                raise Rejected("damage", f"{tile_path(level, number, len(expected))} does not fit")
+        hashes = [root_of(hashes[256 * i : 256 * (i + 1)]) for i in range(len(hashes) // 256)]
+        level += 1
+    if root_of(leaves) != root:
+        raise Rejected("damage", "the root is not what was signed")
+    known = [open_checkpoint(note, verifier) for note in older]
+    if any(before > size for before, _ in known):
+        raise Rejected("rollback", "fewer entries than before")
+    if any(root_of(leaves[:before]) != was for before, was in known):
+        raise Rejected("fork", "other entries than before")
+    return entries
+
+
+def split_bundle(bundle):
+    found, place = [], 0
+    while place < len(bundle):
+        if len(bundle) - place < 2:
+            raise Rejected("damage", "a bundle is cut off")
+        (length,) = struct.unpack_from(">H", bundle, place)
+        place += 2 + length
+        if place > len(bundle):
+            raise Rejected("damage", "a bundle is cut off")
+        found.append(bundle[place - length : place])
+    return found
+
+
+def split_tile(tile):
+    if len(tile) % 32:
+        raise Rejected("damage", "a tile is cut off")
+    return [tile[i : i + 32] for i in range(0, len(tile), 32)]

@@ -14,6 +14,7 @@ mod damage;
 mod decisions;
 mod in_process;
 mod log;
+mod log_files;
 mod policy_call;
 mod proofs;
 mod server;

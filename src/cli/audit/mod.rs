@@ -3,16 +3,23 @@
 //! | file | noun |
 //! |---|---|
 //! | `query.rs` | records found, records followed |
+//! | `export.rs` | the log as files |
+//! | `site.rs` | files over HTTP |
 //! | `prove.rs` | proofs of records and of older trees |
 //! | `verify.rs` | the log recomputed, its key |
 
+mod export;
 mod prove;
 mod query;
+mod site;
 mod verify;
+
+pub(super) use site::Site;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::Error;
 use crate::config;
@@ -31,8 +38,10 @@ enum Verb {
     Query(Box<query::Query>),
     /// Follow the trail; ends with the service
     Tail(query::Tail),
-    /// Recompute the whole tree and compare it with the signed checkpoint
+    /// Recompute everything, from entries up, and compare it with the signed checkpoint
     Verify(verify::Verify),
+    /// Write the log into a folder, for others to serve and verify
+    Export(export::Export),
     /// Prove that a record is in the log, for whoever has its public key
     Prove(prove::Prove),
     /// Prove that the log contains an older tree of its own
@@ -47,11 +56,21 @@ impl Audit {
             Verb::Query(query) => query.run().await,
             Verb::Tail(tail) => tail.run().await,
             Verb::Verify(verify) => verify.run().await,
+            Verb::Export(export) => export.run().await,
             Verb::Prove(prove) => prove.run().await,
             Verb::Consistency(consistency) => consistency.run().await,
             Verb::Key(key) => key.run().await,
         }
     }
+}
+
+/// Records that are done; drawn only when standard error is a terminal.
+fn progress(verb: &'static str) -> ProgressBar {
+    let bar = ProgressBar::no_length().with_message(verb);
+    if let Ok(style) = ProgressStyle::with_template("{msg}: {human_pos} records, {per_sec}") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// A store that no service holds.

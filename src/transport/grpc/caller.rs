@@ -23,7 +23,7 @@ use crate::service::{Caller, Credential, TraceParent};
 use crate::transport::listener::Peer;
 
 /// Reads a caller from headers and the connection's peer.
-pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
+pub(in crate::transport) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let mut caller = Caller::in_process();
     let mut certificate = None;

@@ -17,6 +17,8 @@ mod key_messages;
 mod keys;
 mod unreadable;
 
+pub(super) use caller::caller;
+
 use std::sync::Arc;
 
 use axum::Router;
