@@ -19,7 +19,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("transport", &["service", "kms", "audit", "crypto", "proto"]),
     ("instance", &["service", "transport", "clock"]),
     ("config", &[]),
-    ("cli", &["instance", "config", "service", "audit", "sse", "crypto", "proto"]),
+    ("cli", &["instance", "config", "clock", "service", "audit", "sse", "crypto", "proto"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

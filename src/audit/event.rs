@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::Error;
-use super::bundle::Term;
+use super::term::{Term, alias_name};
 
 /// Bytes of an entry at the most: what a C2SP entry bundle can hold.
 pub const MAX_LEN: usize = 65_535;
@@ -89,7 +89,6 @@ pub struct Leaf {
     /// The entry.
     pub bytes: Vec<u8>,
     pub(super) time: i64,
-    pub(super) request: [u8; 4],
     pub(super) terms: Vec<Term>,
 }
 
@@ -126,15 +125,44 @@ impl Event {
     /// Encodes the event; what makes it too large is left out and named in `cut`.
     #[must_use]
     pub fn into_leaf(mut self) -> Leaf {
-        let terms = Term::of(&self);
-        let request = Term::request(&self.request_id);
-        let time = self.time.timestamp_micros();
         let mut bytes = self.encode();
         if bytes.len() > MAX_LEN {
             self.cut_down();
             bytes = self.encode();
         }
-        Leaf { bytes, time, request, terms }
+        Leaf { bytes, time: self.time.timestamp_micros(), terms: Term::of(&self) }
+    }
+
+    /// Whether it is of this program's own operations (reading the trail, explaining access) and so no
+    /// call of a service that is imitated.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.action.starts_with("strongroom:")
+    }
+
+    /// ARNs of the aliases that the request named; of none that the trail was asked for.
+    #[must_use]
+    pub fn aliases(&self) -> Vec<String> {
+        let named = self.named(&NAMES);
+        let arn = |name: &str| match name.starts_with("alias/") {
+            true => format!("arn:aws:kms:{}:{}:{name}", self.region, self.account),
+            false => name.to_owned(),
+        };
+        named.filter(|name| alias_name(name).is_some()).map(arn).collect()
+    }
+
+    /// ARNs of what the request named: aliases, other keys than the one that was used, a role.
+    #[must_use]
+    pub fn resources(&self) -> Vec<String> {
+        let named = self.named(&NAMES).chain(self.named(&["role_arn"]));
+        let arns = named.filter(|name| name.starts_with("arn:") && alias_name(name).is_none());
+        let others = arns.filter(|arn| self.key.as_deref() != Some(arn)).map(str::to_owned);
+        self.aliases().into_iter().chain(others).collect()
+    }
+
+    fn named(&self, parameters: &'static [&'static str]) -> impl Iterator<Item = &str> {
+        let parameters = parameters.iter().filter(|_| !self.is_own());
+        parameters.filter_map(|name| self.parameters.get(*name)?.as_str())
     }
 
     /// Parses an entry.
@@ -182,6 +210,9 @@ impl Event {
 }
 
 const FORMAT: u8 = 1;
+/// The parameters that name keys or aliases.
+const NAMES: [&str; 5] =
+    ["key_id", "alias_name", "target_key_id", "source_key_id", "destination_key_id"];
 /// Room for `cut` itself.
 const CUT_LEN: usize = MAX_LEN - 1024;
 /// What a text may have in an event that was cut.

@@ -11,9 +11,11 @@ use tlog_tiles::tlog::{
 };
 
 use super::Error;
+use super::block::BLOCK;
 use super::bundle::{Bundle, entries, first_of, hash_place, malformed};
 use super::checkpoint::{Checkpoint, LogSigner};
 use super::event::{Event, Leaf};
+use super::index::{Index, Step};
 use super::tree::Frontier;
 use crate::store::{Direction, Engine, Row, Space};
 
@@ -49,6 +51,7 @@ pub struct Extension {
     /// The new signed note.
     pub checkpoint: Vec<u8>,
     head: Head,
+    indexed: Step,
 }
 
 /// The append-only log.
@@ -58,6 +61,7 @@ pub struct Log {
     signer: LogSigner,
     edge: Mutex<Frontier>,
     head: RwLock<Arc<Head>>,
+    pub(super) index: Index,
 }
 
 impl Log {
@@ -85,9 +89,11 @@ impl Log {
                 end.max(head.size)
             )));
         }
+        let index = Index::open(&engine, head.size)?;
         let log = Self {
             engine,
             signer,
+            index,
             edge: Mutex::default(),
             head: RwLock::new(Arc::new(head.clone())),
         };
@@ -96,6 +102,8 @@ impl Log {
         *log.edge.lock() = edge.filter(|edge| edge.root().0 == head.root).ok_or_else(|| {
             Error::Damaged("the tree's hashes do not give the signed root".to_owned())
         })?;
+        let newest = log.read(head.size - head.size % BLOCK, usize::MAX)?;
+        log.index.fill(newest.iter().map(|record| &record.event));
         Ok(log)
     }
 
@@ -118,6 +126,7 @@ impl Log {
             bundle.push(leaf, &hashes)?;
         }
         bundle.into_rows(&mut rows);
+        let indexed = self.index.extend(&leaves, &mut rows);
         let root = edge.root();
         let checkpoint = self.signer.sign(edge.size(), root)?;
         rows.push(Row {
@@ -126,12 +135,13 @@ impl Log {
             value: Some(checkpoint.clone()),
         });
         let head = Head { size: edge.size(), root: root.0, checkpoint: checkpoint.clone() };
-        Ok(Extension { rows, first_index, checkpoint, head })
+        Ok(Extension { rows, first_index, checkpoint, head, indexed })
     }
 
     /// Shows a durable extension to readers.
     pub fn publish(&self, extension: &Extension) {
-        *self.head.write() = Arc::new(extension.head.clone());
+        let head = Arc::new(extension.head.clone());
+        self.index.publish(&extension.indexed, || *self.head.write() = head);
     }
 
     /// The newest durable head.

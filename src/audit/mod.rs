@@ -11,28 +11,39 @@
 //! |---|---|
 //! | `event.rs` | what is written down of a call |
 //! | `checkpoint.rs` | signed tree heads |
-//! | `bundle.rs` | how entries, hashes and index lie in rows |
+//! | `bundle.rs` | how entries and hashes lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
 //! | `tree.rs` | the right edge of a growing tree |
 //! | `check.rs` | recomputing everything |
 //! | `proof.rs` | that a record is in a tree, and a tree in a later one |
+//! | `term.rs` | what records are found by |
+//! | `block.rs` | the index of 256 entries |
+//! | `index.rs` | the index: whether it is whole, making it anew |
+//! | `postings.rs` | blocks that may hold what a query asks for |
+//! | `filter.rs` | whether a record is one that was asked for |
 //! | `query.rs` | finding records |
 //! | `files/` | the log as files: read, exported, verified |
 //!
 //! Layouts: docs/formats.md, "Audit log".
 
+mod block;
 mod bundle;
 mod check;
 mod checkpoint;
 mod event;
 pub mod files;
+mod filter;
+mod index;
 mod log;
+mod postings;
 mod proof;
 mod query;
+mod term;
 mod tree;
 
 pub use checkpoint::{Checkpoint, LogSigner};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
+pub use filter::Filter;
 pub use log::{Extension, Head, Log, Record};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
@@ -100,6 +111,11 @@ pub enum Error {
         /// Records in the log.
         size: u64,
     },
+    /// The index is not that of the log as it stands.
+    #[error(
+        "the index of the audit log cannot be used: {0}; stop the service and run `strongroom audit reindex --data-dir DIR`"
+    )]
+    Index(&'static str),
     /// The signer's name is none (C2SP signed-note: no space, no plus).
     #[error("{0:?} is no name for a log")]
     Origin(String),

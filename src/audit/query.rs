@@ -1,11 +1,13 @@
 //! Finding records: conditions that hold together, newest or oldest first, in pages.
 //!
-//! The rarest condition that is indexed leads to candidates, which are read and compared with
-//! every condition; without one, the bundles' times and request fingerprints are walked. A page
-//! ends when it is full or when [`EXAMINED`] candidates were read, so no query runs unbounded: a
-//! page may hold fewer records than asked for and still lead on.
+//! The index leads to candidates that meet every indexed condition; they are read and compared
+//! before they are believed. A time range is narrowed to blocks first, by the latest time of all
+//! entries up to a block: it only grows, and says how far a clock went back at the most. A page ends
+//! when it is full or when [`EXAMINED`] candidates were read, so no query runs unbounded: a page may
+//! hold fewer records than asked for and still lead on.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,9 +15,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::Error;
-use super::bundle::{Term, entries, first_of, key_id, places, summary, summary_key, term_key};
+use super::block::{BLOCK, Block, Places, Spans, Totals, summary, summary_key};
+use super::bundle::{entries, first_of};
 use super::event::{Event, Outcome};
+use super::filter::Filter;
 use super::log::{Log, Record};
+use super::postings::{Leap, Postings};
 use crate::crypto::digest;
 use crate::store::{Direction, Space};
 
@@ -36,10 +41,19 @@ pub struct Query {
     pub start_time: Option<DateTime<Utc>>,
     /// Before.
     pub end_time: Option<DateTime<Utc>>,
-    /// Key id or key ARN.
+    /// Key id or key ARN; or an alias (its name or ARN), which finds what named it, and what was done
+    /// with the key that it named then.
     pub key: Option<String>,
-    /// ARN.
+    /// ARN of the key, or of what else the call named: an alias, a role.
+    pub resource: Option<String>,
+    /// ARN of who called.
     pub principal: Option<String>,
+    /// 12 digits: the caller's.
+    pub account: Option<String>,
+    /// Of the credential that was presented.
+    pub access_key_id: Option<String>,
+    /// The address that the call came from; `in-process` for one without a wire.
+    pub source: Option<String>,
     /// Such as `GenerateDataKey`.
     pub operation: Option<String>,
     /// `success`, `refused` or `failed`.
@@ -77,14 +91,12 @@ impl Log {
     /// Finds records.
     ///
     /// # Errors
-    /// [`Error::Query`] and [`Error::PageToken`] for a query that makes no sense; [`Error::Damaged`]
-    /// and [`Error::Store`] when the log cannot be read.
+    /// [`Error::Query`] and [`Error::PageToken`] for a query that makes no sense; [`Error::Index`],
+    /// [`Error::Damaged`] and [`Error::Store`] when the log cannot be read.
     pub fn query(&self, query: &Query) -> Result<Page, Error> {
-        query.check()?;
+        let filter = self.filter(query)?;
         let limit = usize::try_from(query.limit.unwrap_or(100)).unwrap_or(100);
-        let log_size = self.head().size;
         let mut range = query.start_index.unwrap_or(0)..query.end_index.unwrap_or(u64::MAX);
-        range.end = range.end.min(log_size);
         if let Some(token) = &query.page_token {
             let next = query.parse_token(token)?;
             match query.order {
@@ -92,142 +104,177 @@ impl Log {
                 Order::OldestFirst => range.start = range.start.max(next),
             }
         }
-        let mut search = Search { query, limit, records: Vec::new(), examined: 0, stop: None };
-        if range.start < range.end {
-            match query.term() {
-                Some(term) => self.by_term(&mut search, term, range)?,
-                None => self.by_summary(&mut search, range)?,
-            }
-        }
-        let Search { records, stop, .. } = search;
-        Ok(Page { records, next: stop.map(|next| query.token(next)), log_size })
+        let (records, next, log_size) = self.search(&filter, range, limit)?;
+        Ok(Page { records, next: next.map(|next| query.token(next)), log_size })
     }
 
-    fn by_term(
+    /// Records of a range that a filter lets through, where the search goes on, and the log's size.
+    pub(super) fn search(
         &self,
-        search: &mut Search<'_>,
-        term: Term,
-        range: std::ops::Range<u64>,
-    ) -> Result<(), Error> {
-        // The bundle that holds the first index may begin before it.
-        let from = term_key(term, self.bundle_of(range.start)?);
-        let to = term_key(term, range.end);
-        for item in self.engine.scan(Space::Index, &from, Some(&to), search.direction()) {
-            let (key, row) = item?;
-            let first = first_of(&key)?;
-            let wanted = places(&row).map(|place| first + u64::from(place));
-            let wanted = wanted.filter(|index| range.contains(index)).collect();
-            if !search.examine(self, first, wanted)? {
-                return Ok(());
+        filter: &Filter,
+        mut range: Range<u64>,
+        limit: usize,
+    ) -> Result<(Vec<Record>, Option<u64>, u64), Error> {
+        let conditions = filter.terms();
+        let query = filter.query();
+        let (start, end) = query.micros();
+        let look = |block: &Block| {
+            let of = |terms: &Vec<_>| {
+                let places = terms.iter().map(|term| block.places(*term));
+                places.fold(Places::default(), Places::with)
+            };
+            let places = conditions.iter().map(of).fold(Places::ALL, Places::within);
+            let places = places.within(block.spans().within(start, end));
+            (self.head().size, block.first, places, *block.totals())
+        };
+        let (log_size, newest, places, totals) = self.index.newest(look)?;
+        range.end = range.end.min(log_size);
+        let mut search = Search::new(self, filter, limit, range.clone());
+        if range.start >= range.end {
+            return Ok((search.records, None, log_size));
+        }
+        let blocks = range.start / BLOCK..range.end.min(newest).div_ceil(BLOCK);
+        let blocks = self.blocks_within(blocks, totals, start, end)?;
+        let direction = match query.order {
+            Order::NewestFirst => Direction::Descending,
+            Order::OldestFirst => Direction::Ascending,
+        };
+        let mut postings = Postings::new(&self.engine, &conditions, blocks, direction);
+        let is_timed = query.start_time.is_some() || query.end_time.is_some();
+        let mut in_memory = (direction == Direction::Descending).then_some((newest, places));
+        loop {
+            let (first, places) = match in_memory.take() {
+                Some(newest) => newest,
+                None => match postings.next()? {
+                    Leap::Block(first, places) if is_timed => {
+                        (first, places.within(self.summary(first)?.1.within(start, end)))
+                    }
+                    Leap::Block(first, places) => (first, places),
+                    Leap::Paused(at) => {
+                        search.stop = Some(at);
+                        break;
+                    }
+                    Leap::End => break,
+                },
+            };
+            if !search.examine(first, places)? {
+                break;
             }
         }
-        Ok(())
+        if direction == Direction::Ascending && search.stop.is_none() {
+            search.examine(newest, places)?;
+        }
+        Ok((search.records, search.stop, log_size))
     }
 
-    fn by_summary(
+    /// The full blocks among `blocks` that may hold a time in `start..end`.
+    fn blocks_within(
         &self,
-        search: &mut Search<'_>,
-        range: std::ops::Range<u64>,
-    ) -> Result<(), Error> {
-        let query = search.query;
-        let from = summary_key(self.bundle_of(range.start)?);
-        let to = summary_key(range.end);
-        let start = query.start_time.map_or(i64::MIN, |time| time.timestamp_micros());
-        let end = query.end_time.map_or(i64::MAX, |time| time.timestamp_micros());
-        let request = query.request_id.as_deref().map(Term::request);
-        for item in self.engine.scan(Space::Index, &from, Some(&to), search.direction()) {
-            let (key, row) = item?;
-            let first = first_of(&key)?;
-            let (earliest, latest, requests) = summary(&row)?;
-            if latest < start || earliest > end {
-                continue;
-            }
-            let numbered = (first..).zip(requests);
-            let wanted = numbered
-                .filter(|(index, found)| {
-                    range.contains(index) && request.is_none_or(|request| request == **found)
-                })
-                .map(|(index, _)| index)
-                .collect();
-            if !search.examine(self, first, wanted)? {
-                return Ok(());
-            }
+        mut blocks: Range<u64>,
+        totals: Totals,
+        start: i64,
+        end: i64,
+    ) -> Result<Range<u64>, Error> {
+        let reaches = |block: u64, time: i64| Ok(self.summary(block * BLOCK)?.0.latest >= time);
+        if start > i64::MIN {
+            blocks.start = first_that(blocks.clone(), |block| reaches(block, start))?;
         }
-        Ok(())
+        if end < i64::MAX {
+            // A later entry may be older than what came before it, by as much as a clock went back.
+            let end = end.saturating_add(totals.back);
+            let past = first_that(blocks.clone(), |block| reaches(block, end))?;
+            blocks.end = blocks.end.min(past.saturating_add(1));
+        }
+        Ok(blocks)
     }
+
+    fn summary(&self, first: u64) -> Result<(Totals, Spans), Error> {
+        let row = self.engine.read(Space::Index, &summary_key(first))?;
+        summary(&row.ok_or(Error::Index("a row of it is missing"))?)
+    }
+}
+
+/// The first number of a range that meets a condition which all after it meet, too; its end if none does.
+fn first_that(
+    mut range: Range<u64>,
+    meets: impl Fn(u64) -> Result<bool, Error>,
+) -> Result<u64, Error> {
+    while !range.is_empty() {
+        let middle = range.start + (range.end - range.start) / 2;
+        if meets(middle)? {
+            range.end = middle;
+        } else {
+            range.start = middle + 1;
+        }
+    }
+    Ok(range.start)
 }
 
 /// A query on its way through candidates.
 struct Search<'a> {
-    query: &'a Query,
+    log: &'a Log,
+    filter: &'a Filter,
     limit: usize,
+    range: Range<u64>,
+    /// The bundle that was read last, with its first entry.
+    bundle: Option<(u64, Vec<u8>)>,
     records: Vec<Record>,
     examined: usize,
     stop: Option<u64>,
 }
 
-impl Search<'_> {
-    const fn direction(&self) -> Direction {
-        match self.query.order {
-            Order::NewestFirst => Direction::Descending,
-            Order::OldestFirst => Direction::Ascending,
-        }
+impl<'a> Search<'a> {
+    fn new(log: &'a Log, filter: &'a Filter, limit: usize, range: Range<u64>) -> Self {
+        let (bundle, records) = (None, Vec::new());
+        Self { log, filter, limit, range, bundle, records, examined: 0, stop: None }
     }
 
-    /// Compares candidates of one bundle, given in ascending order; false ends the page.
-    fn examine(&mut self, log: &Log, first: u64, mut wanted: Vec<u64>) -> Result<bool, Error> {
-        if wanted.is_empty() {
-            return Ok(true);
-        }
-        if self.query.order == Order::NewestFirst {
+    /// Compares candidates of one block; false ends the page.
+    fn examine(&mut self, block: u64, places: Places) -> Result<bool, Error> {
+        let order = self.filter.query().order;
+        let wanted = places.iter().map(|place| block + u64::from(place));
+        let mut wanted: Vec<_> = wanted.filter(|index| self.range.contains(index)).collect();
+        if order == Order::NewestFirst {
             wanted.reverse();
         }
-        let missing = || Error::Damaged(format!("record {first} is missing"));
-        let row = log.engine.read(Space::Leaf, &first.to_be_bytes())?.ok_or_else(missing)?;
-        let entries = entries(&row)?;
         for index in wanted {
             if self.records.len() == self.limit || self.examined == EXAMINED {
-                self.stop = Some(match self.query.order {
+                self.stop = Some(match order {
                     Order::NewestFirst => index + 1,
                     Order::OldestFirst => index,
                 });
                 return Ok(false);
             }
             self.examined += 1;
-            let place = usize::try_from(index - first).unwrap_or(usize::MAX);
-            let bytes = entries.get(place).ok_or_else(missing)?;
-            let event = Event::decode(bytes)?;
-            if self.query.matches(&event) {
-                self.records.push(Record { index, event, bytes: bytes.to_vec() });
+            let bytes = self.entry(index)?;
+            let event = Event::decode(&bytes)?;
+            if self.filter.matches(index, &event) {
+                self.records.push(Record { index, event, bytes });
             }
         }
         Ok(true)
     }
+
+    fn entry(&mut self, index: u64) -> Result<Vec<u8>, Error> {
+        let missing = || Error::Damaged(format!("record {index} is missing"));
+        let held = |bundle: &Option<(u64, Vec<u8>)>| {
+            let Some((first, row)) = bundle else { return Ok(None) };
+            let place = index.checked_sub(*first).and_then(|place| usize::try_from(place).ok());
+            let entries = entries(row)?;
+            Ok::<_, Error>(place.and_then(|place| entries.get(place).map(|entry| entry.to_vec())))
+        };
+        if let Some(entry) = held(&self.bundle)? {
+            return Ok(entry);
+        }
+        let end = index.saturating_add(1).to_be_bytes();
+        let mut scan = self.log.engine.scan(Space::Leaf, &[], Some(&end), Direction::Descending);
+        let (key, row) = scan.next().ok_or_else(missing)??;
+        self.bundle = Some((first_of(&key)?, row));
+        held(&self.bundle)?.ok_or_else(missing)
+    }
 }
 
 impl Query {
-    /// Whether a record meets every condition on its content.
-    #[must_use]
-    pub fn matches(&self, event: &Event) -> bool {
-        let is = |asked: &Option<String>, found: Option<&str>| {
-            asked.as_deref().is_none_or(|asked| found == Some(asked))
-        };
-        let same_key = |asked: &String| {
-            event.key.as_deref().is_some_and(|arn| {
-                if asked.starts_with("arn:") { arn == asked } else { key_id(arn) == asked }
-            })
-        };
-        self.start_time.is_none_or(|start| event.time >= start)
-            && self.end_time.is_none_or(|end| event.time < end)
-            && self.key.as_ref().is_none_or(same_key)
-            && is(&self.principal, Some(&event.principal))
-            && is(&self.operation, Some(&event.operation))
-            && is(&self.outcome, Some(event.outcome.as_str()))
-            && is(&self.error_code, event.error_code.as_deref())
-            && is(&self.request_id, Some(&event.request_id))
-            && self.context.iter().all(|(name, value)| event.context.get(name) == Some(value))
-    }
-
     /// The conditions by name, for the record of the query itself.
     #[must_use]
     pub fn conditions(&self) -> BTreeMap<String, Value> {
@@ -235,7 +282,11 @@ impl Query {
             ("start_time", self.start_time.map(|time| json!(time))),
             ("end_time", self.end_time.map(|time| json!(time))),
             ("key_id", self.key.as_ref().map(|key| json!(key))),
+            ("resource", self.resource.as_ref().map(|arn| json!(arn))),
             ("principal", self.principal.as_ref().map(|arn| json!(arn))),
+            ("account", self.account.as_ref().map(|id| json!(id))),
+            ("access_key_id", self.access_key_id.as_ref().map(|id| json!(id))),
+            ("source_address", self.source.as_ref().map(|address| json!(address))),
             ("operation", self.operation.as_ref().map(|name| json!(name))),
             ("outcome", self.outcome.as_ref().map(|outcome| json!(outcome))),
             ("error_code", self.error_code.as_ref().map(|code| json!(code))),
@@ -249,7 +300,7 @@ impl Query {
         given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) {
             return Err(Error::Query("limit must be 1 to 1000"));
         }
@@ -272,23 +323,15 @@ impl Query {
         Ok(())
     }
 
-    /// The condition that most likely leads to the fewest candidates. A request id has an index of
-    /// its own in the summaries.
-    fn term(&self) -> Option<Term> {
-        if self.request_id.is_some() {
-            return None;
-        }
-        let error_code = self.error_code.as_deref().map(Term::error_code);
-        error_code
-            .or_else(|| self.key.as_deref().map(Term::key))
-            .or_else(|| self.rare_outcome())
-            .or_else(|| self.operation.as_deref().map(Term::operation))
-            .or_else(|| self.principal.as_deref().map(Term::principal))
-            .or_else(|| self.outcome.as_deref().map(Term::outcome))
-    }
-
-    fn rare_outcome(&self) -> Option<Term> {
-        self.outcome.as_deref().filter(|outcome| *outcome != "success").map(Term::outcome)
+    /// The times asked for, in microseconds: not before, before.
+    fn micros(&self) -> (i64, i64) {
+        // An entry's time has whole microseconds: one that is before a fraction is before the next one.
+        let end = |time: DateTime<Utc>| {
+            time.timestamp_micros()
+                .saturating_add(i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1000)))
+        };
+        let start = self.start_time.map_or(i64::MIN, |time| time.timestamp_micros());
+        (start, self.end_time.map_or(i64::MAX, end))
     }
 
     /// A page token names the next index and the query that it belongs to. It is no secret and
@@ -321,5 +364,5 @@ impl Query {
     }
 }
 
-/// Candidates that one page reads at the most.
+/// Records that one page reads at the most.
 const EXAMINED: usize = 20_000;

@@ -107,7 +107,7 @@ impl ExplainArgs {
         };
         let found = self.connection.access()?.explain_access(request).await?.into_inner();
         match self.output.output {
-            Format::Json => {
+            Format::Json | Format::Jsonl => {
                 let all: Vec<Value> = found.explanations.iter().map(explanation).collect();
                 self.output.line(&format!("{:#}", json!({ "explanations": all })))
             }
@@ -244,7 +244,7 @@ impl CheckArgs {
             }));
         }
         match self.output.output {
-            Format::Json => self.output.list("findings", &[], &rows)?,
+            Format::Json | Format::Jsonl => self.output.list("findings", &[], &rows)?,
             Format::Table => rows.iter().try_for_each(|row| self.output.line(&told(row)))?,
         }
         match refused.as_slice() {

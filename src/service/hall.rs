@@ -220,6 +220,15 @@ impl Service {
         read(&self.rooms().log)
     }
 
+    /// Makes the trail's index anew for the holder of the data directory, who makes no calls meanwhile;
+    /// not a call, so not recorded.
+    ///
+    /// # Errors
+    /// As [`audit::Log::reindex`].
+    pub fn reindex_log(&self, progress: impl FnMut(u64)) -> Result<Head, audit::Error> {
+        self.rooms().log.reindex(progress)
+    }
+
     /// Where calls wait that take seconds.
     pub(super) const fn slow_lane(&self) -> &SlowLane {
         &self.slow_lane

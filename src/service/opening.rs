@@ -116,6 +116,10 @@ fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
     }
     if !directory.clean && !directory.created {
         log.check_all()?;
+        log.check_index()?;
+    }
+    if let Some(fault) = log.index_fault() {
+        tracing::warn!(%fault, "the trail cannot be queried");
     }
     Ok(log)
 }

@@ -27,15 +27,23 @@ pub struct GetCheckpoint;
 pub struct Tail {
     /// Where to start; at the end when absent.
     pub start_index: Option<u64>,
+    /// What records have to meet; it ends before `end_index`. Order, pages and another start are not
+    /// for it.
+    pub conditions: audit::Query,
 }
 
 /// Recomputes the whole tree from its leaves.
 #[derive(Debug, Default)]
 pub struct VerifyLog;
 
-/// Where a follower begins: pass it to [`super::Service::follow`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TailStart(pub u64);
+/// Where a follower begins, and what it wants: pass it to [`super::Service::follow`].
+#[derive(Debug, Clone)]
+pub struct TailStart {
+    /// The first index.
+    pub index: u64,
+    wanted: audit::Filter,
+    end: u64,
+}
 
 impl Service {
     /// Records from an index on, then each new one as it is committed; ends with the service.
@@ -48,7 +56,9 @@ impl Service {
             opened: Arc::downgrade(&opened),
             size: opened.size.clone(),
             closing: self.closing(),
-            next: start.0,
+            next: start.index,
+            wanted: start.wanted,
+            end: start.end,
         };
         let batches = stream::try_unfold(place, |mut place| async move {
             let Some(records) = place.wait().await? else { return Ok::<_, Error>(None) };
@@ -64,12 +74,17 @@ struct Place {
     size: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
     next: u64,
+    wanted: audit::Filter,
+    end: u64,
 }
 
 impl Place {
-    /// The next records; none when the service ends.
+    /// The wanted ones of the next records; none when the end is reached or the service ends.
     async fn wait(&mut self) -> Result<Option<Vec<Record>>, Error> {
         let next = self.next;
+        if next >= self.end {
+            return Ok(None);
+        }
         tokio::select! {
             grown = self.size.wait_for(|size| *size > next) => if grown.is_err() {
                 return Ok(None);
@@ -80,7 +95,14 @@ impl Place {
         let read = move || opened.rooms.log.read(next, BATCH);
         let records = tokio::task::spawn_blocking(read).await.map_err(|_| Error::Internal)??;
         self.next = records.last().map_or(next, |record| record.index + 1);
-        Ok(Some(records))
+        let mut wanted = Vec::new();
+        for record in records {
+            self.wanted.observe(&record);
+            if self.wanted.matches(record.index, &record.event) {
+                wanted.push(record);
+            }
+        }
+        Ok(Some(wanted))
     }
 }
 
@@ -161,6 +183,10 @@ impl Operation for Tail {
     const ACTION: &'static str = "strongroom:TailAuditTrail";
     const READ_ONLY: bool = true;
 
+    fn weight(&self) -> Weight {
+        Weight::Heavy
+    }
+
     fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {
         trail(Self::ACTION, rooms, at)
     }
@@ -171,14 +197,23 @@ impl Operation for Tail {
         _: &Circumstances<'_>,
         _: &Permit,
     ) -> Result<Executed<TailStart>, Error> {
-        let size = rooms.log.head().size;
-        Ok(Executed::read(TailStart(self.start_index.unwrap_or(size))))
+        let audit::Query { start_index, limit, page_token, order, .. } = &self.conditions;
+        let is_paged = limit.is_some() || page_token.is_some() || *order != audit::Order::default();
+        if is_paged || start_index.is_some() {
+            let message = "a tail takes no order, limit, page token or second start";
+            return Err(audit::Error::Query(message).into());
+        }
+        let wanted = rooms.log.filter(&self.conditions)?;
+        let index = self.start_index.unwrap_or_else(|| rooms.log.head().size);
+        let end = self.conditions.end_index.unwrap_or(u64::MAX);
+        Ok(Executed::read(TailStart { index, wanted, end }))
     }
 
     fn record(&self, event: &mut Event) {
         if let Some(start) = self.start_index {
             event.parameters.insert("start_index".to_owned(), start.into());
         }
+        event.parameters.extend(self.conditions.conditions());
     }
 }
 

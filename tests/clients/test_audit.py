@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 
+import grpc
 import pytest
 from client import Client, Refused
 from conftest import Server
@@ -87,6 +88,52 @@ def test_conditions_hold_together(log):
     assert record.index in [later_record.index for later_record in later]
     earlier = log.call("Audit.Query", key_id=one.key_id, end_time=record.time).records
     assert record.index not in [earlier_record.index for earlier_record in earlier]
+
+
+def test_who_from_where_and_by_which_name(own_server):
+    ours = Client(own_server.address, metadata=[("authorization", "Bearer 777788889999")])
+    before = ours.call("Audit.GetCheckpoint").log_size
+    one, two = (ours.call("Keys.CreateKey").key_metadata for _ in range(2))
+
+    def encrypt(named):
+        ours.call("DataKeys.Encrypt", key_id=named, plaintext=b"x")
+        return int(ours.last["x-audit-log-index"])
+
+    def found(**conditions):
+        return {record.index for record in ours.call("Audit.Query", limit=1000, **conditions).records}
+
+    by_id = encrypt(one.key_id)
+    ours.call("Keys.CreateAlias", alias_name="alias/then", target_key_id=one.key_id)
+    first = {encrypt("alias/then"), encrypt(one.key_id)}
+    ours.call("Keys.UpdateAlias", alias_name="alias/then", target_key_id=two.key_id)
+    late = encrypt(one.key_id)
+    second = {encrypt("alias/then"), encrypt(two.arn)}
+    assert found(key_id="alias/then", operation="Encrypt") == first | second
+    arn = "arn:aws:kms:us-east-1:777788889999:alias/then"
+    assert found(key_id=arn, operation="Encrypt") == first | second
+    assert found(key_id=one.key_id, operation="Encrypt") == first | {by_id, late}
+    assert len(found(resource=arn)) == 4
+    window = {"start_index": before, "end_index": max(second) + 1}
+    calls = found(account="777788889999", **window)
+    assert calls >= first | second and calls == found(access_key_id="777788889999", **window)
+    assert found(source_address="127.0.0.1", **window) == calls
+    assert found(source_address="127.0.0.2") == set()
+    assert found(account="777788889998") == set()
+
+
+def test_tail_follows_what_it_is_asked_for(log):
+    size = log.call("Audit.GetCheckpoint").log_size
+    asked = log.request("Audit.Query", operation="GenerateRandom", end_index=size + 7)
+    stream = log.stream("Audit.Tail", start_index=size, conditions=asked)
+    for _ in range(3):
+        log.call("Keys.ListKeys")
+        log.call("DataKeys.GenerateRandom", number_of_bytes=1)
+    names = [(record.index, record.operation) for record in stream]  # it ends by itself
+    assert {name for _, name in names} == {"GenerateRandom"}
+    assert len(names) in (2, 3) and all(size < index < size + 7 for index, _ in names)
+    for wrong in ({"limit": 1}, {"order": 2}, {"page_token": "x"}, {"start_index": 1}):
+        with pytest.raises(grpc.RpcError, match="a tail takes no order, limit, page token"):
+            next(log.stream("Audit.Tail", conditions=log.request("Audit.Query", **wrong)))
 
 
 def test_tail_gives_what_was_and_what_comes(log):

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use strongroom::Strongroom;
 use strongroom::kms::{CreateKey, GenerateDataKey};
+use strongroom::store::{Direction, Durability, Engine, Row, Space};
 
-use crate::server::runtime;
+use crate::server::{Server, runtime, strongroom};
 
 const RECORDS: u64 = 400;
 
@@ -207,4 +208,39 @@ fn an_older_copy_of_the_whole_directory_is_not_noticed() {
         assert_eq!((head.size, head.root), (RECORDS, made.head), "a record short, and whole");
         room.close().unwrap();
     });
+}
+
+#[test]
+fn an_index_that_lost_a_row_refuses_queries_until_it_is_made_anew() {
+    let made = made(false);
+    {
+        let engine = Engine::open(&made.path.join("store"), Durability::Disk).unwrap();
+        let (key, _) =
+            engine.scan(Space::Index, b"q", None, Direction::Ascending).next().unwrap().unwrap();
+        engine.write(&[Row { space: Space::Index, key, value: None }]).unwrap();
+        engine.make_durable().unwrap();
+    }
+    let server = Server::start(&made.path).unwrap();
+    let query = |server: &Server| {
+        let mut command = strongroom();
+        command.args(["audit", "query", "--operation", "CreateKey", "--output", "json"]);
+        command.env("STRONGROOM_ENDPOINT", &server.address).output().unwrap()
+    };
+    let refused = query(&server);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.contains("strongroom audit reindex --data-dir DIR"), "{said}");
+    let reindex = || {
+        let mut command = strongroom();
+        command.args(["audit", "reindex", "--data-dir"]).arg(&made.path).output().unwrap()
+    };
+    assert_eq!(reindex().status.code(), Some(1), "the service has the directory");
+    assert_eq!(server.stop(), Some(0));
+    let done = reindex();
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let server = Server::start(&made.path).unwrap();
+    let found = query(&server);
+    assert_eq!(found.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&found.stdout).contains("\"index\": 0"));
+    assert_eq!(server.stop(), Some(0));
 }

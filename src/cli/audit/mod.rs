@@ -6,11 +6,13 @@
 //! | `export.rs` | the log as files |
 //! | `site.rs` | files over HTTP |
 //! | `prove.rs` | proofs of records and of older trees |
+//! | `reindex.rs` | the index made anew |
 //! | `verify.rs` | the log recomputed, its key |
 
 mod export;
 mod prove;
 mod query;
+mod reindex;
 mod site;
 mod verify;
 
@@ -37,7 +39,9 @@ enum Verb {
     /// Find records; all conditions given hold together
     Query(Box<query::Query>),
     /// Follow the trail; ends with the service
-    Tail(query::Tail),
+    Tail(Box<query::Tail>),
+    /// Make the index anew from the records, with no service running
+    Reindex(reindex::Reindex),
     /// Recompute everything, from entries up, and compare it with the signed checkpoint
     Verify(verify::Verify),
     /// Write the log into a folder, for others to serve and verify
@@ -55,6 +59,7 @@ impl Audit {
         match self.verb {
             Verb::Query(query) => query.run().await,
             Verb::Tail(tail) => tail.run().await,
+            Verb::Reindex(reindex) => reindex.run(),
             Verb::Verify(verify) => verify.run().await,
             Verb::Export(export) => export.run().await,
             Verb::Prove(prove) => prove.run().await,

@@ -61,14 +61,24 @@ impl Audit for Door {
     ) -> Result<Response<Self::TailStream>, Status> {
         let caller = caller_of(&request);
         let request_id = caller.request_id.clone();
-        let asked = Tail { start_index: request.into_inner().start_index };
+        let v1::TailRequest { start_index, conditions } = request.into_inner();
         let follow = |start: TailStart| -> Self::TailStream {
             let records = self.service.follow(start);
             Box::pin(records.map(move |item| {
                 item.map(record).map_err(|error| status(&error, &request_id, None))
             }))
         };
-        answer(self.service.call(caller, asked).await, follow)
+        match query(conditions.unwrap_or_default()) {
+            Ok(conditions) => {
+                let asked = Tail { start_index, conditions };
+                answer(self.service.call(caller, asked).await, follow)
+            }
+            Err(error) => {
+                let action = "strongroom:TailAuditTrail";
+                let reply = self.service.refuse(caller, "Tail", action, error).await;
+                answer(reply, |never| match never {})
+            }
+        }
     }
 
     async fn get_checkpoint(
@@ -155,7 +165,11 @@ fn query(asked: v1::QueryRequest) -> Result<audit::Query, Error> {
         start_time: asked.start_time.map(time).transpose()?,
         end_time: asked.end_time.map(time).transpose()?,
         key: given(asked.key_id),
+        resource: given(asked.resource),
         principal: given(asked.principal),
+        account: given(asked.account),
+        access_key_id: given(asked.access_key_id),
+        source: given(asked.source_address),
         operation: given(asked.operation),
         outcome: given(asked.outcome),
         error_code: given(asked.error_code),
