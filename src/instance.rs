@@ -51,6 +51,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 use zeroize::Zeroizing;
 
+use crate::audit::{Expectation, Report};
 use crate::clock::Clock;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service};
 use crate::transport::capacity::{default_connections, possible_connections};
@@ -199,6 +200,12 @@ impl Strongroom {
         self.service.call(Caller::in_process(), request).await.result
     }
 
+    /// The trail, for tests of what a service called.
+    #[must_use]
+    pub const fn audit(&self) -> Trail<'_> {
+        Trail(self)
+    }
+
     /// The service itself, for callers of one's own.
     #[must_use]
     pub fn service(&self) -> &Arc<Service> {
@@ -290,6 +297,69 @@ impl Strongroom {
     pub fn close(self) -> Result<(), Error> {
         self.service.begin_shutdown();
         Ok(self.service.close()?)
+    }
+}
+
+/// The trail of an instance, as tests ask it.
+///
+/// ```
+/// use strongroom::Strongroom;
+/// use strongroom::audit::{Expectation, Query};
+/// use strongroom::kms::{CreateKey, DescribeKey};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let room = Strongroom::builder().ephemeral().build()?;
+/// let key = room.call(CreateKey::default()).await?.key_id;
+/// let mark = room.audit().mark();
+/// // What is under test; here, it looks twice.
+/// for _ in 0..2 {
+///     room.call(DescribeKey { key_id: key.as_str().into(), ..DescribeKey::default() }).await?;
+/// }
+/// let looks = Query::calls("DescribeKey").on_key(&key);
+/// let expected = Expectation::since(mark).exactly(2, looks.clone()).nothing_else();
+/// room.audit().expect(expected).await?;
+///
+/// let difference = room.audit().expect(Expectation::since(mark).never(looks)).await.unwrap_err();
+/// assert!(difference.to_string().contains(": never, found 2 (record 1, 2)"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Trail<'a>(&'a Strongroom);
+
+impl Trail<'_> {
+    /// Where the log ends now: where a window may begin.
+    #[must_use]
+    pub fn mark(&self) -> u64 {
+        self.0.service.log_head().size
+    }
+
+    /// Compares a window with what is expected of it. The call is recorded, as every other.
+    ///
+    /// # Errors
+    /// [`Unexpected::Difference`], and [`Unexpected::Service`] when the trail cannot be asked.
+    pub async fn expect(&self, expected: Expectation) -> Result<(), Unexpected> {
+        let report = self.0.call(service::Expect(expected)).await?;
+        if report.met { Ok(()) } else { Err(Unexpected::Difference(Box::new(report))) }
+    }
+}
+
+/// Why a trail is not as expected. Its `Debug` is the same text, as that is what a failed test shows.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Unexpected {
+    /// It holds something else.
+    #[error("{0}")]
+    Difference(Box<Report>),
+    /// It cannot be asked so.
+    #[error(transparent)]
+    Service(#[from] service::Error),
+}
+
+impl std::fmt::Debug for Unexpected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 

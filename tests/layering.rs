@@ -17,7 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("audit", &["store", "crypto"]),
     ("service", &["kms", "iam", "audit", "store", "crypto", "clock"]),
     ("transport", &["service", "kms", "audit", "crypto", "proto"]),
-    ("instance", &["service", "transport", "clock"]),
+    ("instance", &["service", "audit", "transport", "clock"]),
     ("config", &[]),
     ("cli", &["instance", "config", "clock", "service", "audit", "sse", "crypto", "proto"]),
 ];

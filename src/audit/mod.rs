@@ -22,6 +22,7 @@
 //! | `postings.rs` | blocks that may hold what a query asks for |
 //! | `filter.rs` | whether a record is one that was asked for |
 //! | `query.rs` | finding records |
+//! | `expect.rs` | what a test expects of the trail |
 //! | `files/` | the log as files: read, exported, verified |
 //!
 //! Layouts: docs/formats.md, "Audit log".
@@ -31,6 +32,7 @@ mod bundle;
 mod check;
 mod checkpoint;
 mod event;
+mod expect;
 pub mod files;
 mod filter;
 mod index;
@@ -43,6 +45,7 @@ mod tree;
 
 pub use checkpoint::{Checkpoint, LogSigner};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
+pub use expect::{Counted, Expectation, Report, Times};
 pub use filter::Filter;
 pub use log::{Extension, Head, Log, Record};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};

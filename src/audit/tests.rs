@@ -11,14 +11,14 @@ use super::*;
 use crate::crypto::{SecretKey, digest};
 use crate::store::{Direction, Durability, Engine, Row, Space};
 
-struct Room {
+pub(super) struct Room {
     _folder: TempDir,
     engine: Arc<Engine>,
-    log: Log,
+    pub(super) log: Log,
 }
 
 impl Room {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = Arc::new(Engine::open(folder.path(), Durability::Memory).unwrap());
         let log = open(&engine).unwrap();
@@ -41,7 +41,7 @@ impl Room {
         self.append_events(numbers.map(event));
     }
 
-    fn append_events(&self, events: impl Iterator<Item = Event>) {
+    pub(super) fn append_events(&self, events: impl Iterator<Item = Event>) {
         let leaves = events.map(Event::into_leaf).collect();
         let extension = self.log.extend(leaves).unwrap();
         self.engine.write(&extension.rows).unwrap();

@@ -64,6 +64,9 @@ pub(super) enum Error {
     /// A service in this process refused.
     #[error(transparent)]
     Service(#[from] service::Error),
+    /// The trail is not what a test expects.
+    #[error("{0}")]
+    Unexpected(String),
     /// The service refused.
     #[error("{}", describe(.0))]
     Status(#[from] Box<Status>),

@@ -81,7 +81,7 @@ pub use session::SessionKeys;
 pub use sessions::{AssumeRole, AssumedRole, CallerIdentity, GetCallerIdentity, GetSessionToken};
 pub use signature::Signed;
 pub use trace::TraceParent;
-pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};
+pub use trail::{Expect, GetCheckpoint, Query, Tail, TailStart, VerifyLog};
 pub use walk::Reply;
 
 pub use crate::iam::{PolicyFinding, PolicyKind, Severity};

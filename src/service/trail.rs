@@ -32,6 +32,10 @@ pub struct Tail {
     pub conditions: audit::Query,
 }
 
+/// Compares a window of the trail with what a test expects of it.
+#[derive(Debug, Default)]
+pub struct Expect(pub audit::Expectation);
+
 /// Recomputes the whole tree from its leaves.
 #[derive(Debug, Default)]
 pub struct VerifyLog;
@@ -111,6 +115,7 @@ const BATCH: usize = 256;
 
 /// The trail's part of the register.
 pub(super) const TRAIL: &[Registered] = &[
+    Registered::of::<Expect>("Whether a window has the calls that a test expects of it."),
     Registered::of::<GetCheckpoint>("The newest signed checkpoint."),
     Registered::of::<Query>("Records that meet every condition given, in pages."),
     Registered::of::<Tail>("Follows the log from an index."),
@@ -151,6 +156,38 @@ impl Operation for Query {
 
     fn record(&self, event: &mut Event) {
         event.parameters.extend(self.0.conditions());
+    }
+}
+
+impl Operation for Expect {
+    type Output = audit::Report;
+    const NAME: &'static str = "Expect";
+    const ACTION: &'static str = Query::ACTION;
+    const READ_ONLY: bool = true;
+
+    fn weight(&self) -> Weight {
+        Weight::Heavy
+    }
+
+    fn targets(&self, rooms: &Rooms, at: &Circumstances<'_>) -> Result<Vec<Target>, Error> {
+        trail(Self::ACTION, rooms, at)
+    }
+
+    fn execute(
+        &self,
+        rooms: &Rooms,
+        _: &Circumstances<'_>,
+        _: &Permit,
+    ) -> Result<Executed<audit::Report>, Error> {
+        Ok(Executed::read(rooms.log.expect(&self.0)?))
+    }
+
+    fn record(&self, event: &mut Event) {
+        let audit::Expectation { scope, calls, nothing_else } = &self.0;
+        let calls = calls.iter().map(|(call, times)| format!("{call}: {times}"));
+        event.parameters.extend(scope.conditions());
+        event.parameters.insert("calls".to_owned(), calls.collect());
+        event.parameters.insert("nothing_else".to_owned(), (*nothing_else).into());
     }
 }
 

@@ -121,6 +121,30 @@ def test_who_from_where_and_by_which_name(own_server):
     assert found(account="777788889998") == set()
 
 
+def test_what_a_test_expects(log):
+    key = log.call("Keys.CreateKey").key_metadata.key_id
+    mark = log.call("Audit.GetCheckpoint").log_size
+
+    def expect(**fields):
+        return log.call("Audit.Expect", scope={"start_index": mark, "key_id": key}, **fields)
+
+    seven = {"operation": "Encrypt", "encryption_context": {"case": "7"}}
+    for case in ("7", "8", "7"):
+        context = {"case": case}
+        log.call("DataKeys.Encrypt", key_id=key, plaintext=b"x", encryption_context=context)
+    log.call("DataKeys.GenerateRandom", number_of_bytes=1)  # out of the scope
+    twice = {"call": seven, "at_least": 2, "at_most": 2}
+    found = expect(calls=[twice])
+    assert found.met and found.calls[0].count == 2 and list(found.calls[0].indexes) == [mark + 1, mark + 3]
+    found = expect(calls=[twice, {"call": {"operation": "Decrypt"}}], nothing_else=True)
+    assert not found.met and [call.met for call in found.calls] == [True, False]
+    assert [other.index for other in found.others] == [mark + 2] and found.other_count == 1
+    assert "! Decrypt: at least 1, found 0" in found.report and "context.case=8" in found.report
+    assert log.record().operation == "Expect"
+    with pytest.raises(Refused, match="no pages"):
+        log.call("Audit.Expect", scope={"limit": 5})
+
+
 def test_tail_follows_what_it_is_asked_for(log):
     size = log.call("Audit.GetCheckpoint").log_size
     asked = log.request("Audit.Query", operation="GenerateRandom", end_index=size + 7)

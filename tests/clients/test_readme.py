@@ -1,7 +1,11 @@
 """What the README shows in Python works as it stands; what SECURITY.md says is checked by tests that exist."""
 
+import os
 import pathlib
 import re
+
+import pytest
+from conftest import BINARY
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -14,6 +18,18 @@ def test_the_key_policy_example(server):
     tests = [value for name, value in names.items() if name.startswith("test_")]
     assert len(tests) == 1
     tests[0]()
+
+
+def test_the_expectation_example(server):
+    found = re.search(r"Which calls were made.*?```python\n(.*?)```", README.read_text(), re.S)
+    names = {}
+    text = found[1].replace("http://127.0.0.1:4566", f"http://{server.address}")
+    text = text.replace('"strongroom", ', f"{os.path.abspath(BINARY)!r}, ")
+    exec(text, names)
+    names["test_the_app_opens_the_case_twice"]()
+    exec(text.replace("range(2)", "range(3)"), names)
+    with pytest.raises(AssertionError, match="exactly 2, found 3"):
+        names["test_the_app_opens_the_case_twice"]()
 
 
 def test_every_line_of_the_threat_model_names_tests_that_exist():

@@ -231,3 +231,41 @@ fn documents_are_checked_without_a_service() {
     let gone = check(&[text(&folder.path().join("gone.json"))]);
     assert!(gone.status.code() == Some(1) && said(&gone).contains("gone.json"));
 }
+
+#[test]
+fn a_test_says_what_it_expects_of_the_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path()).unwrap();
+    let on = |arguments: &[&str]| run(Some(&server), arguments);
+    let key = json(&on(&["key", "create", "--alias", "alias/x", "--output", "json"]));
+    let id = key["key_id"].as_str().unwrap();
+    let mark = String::from_utf8(on(&["audit", "mark"]).stdout).unwrap();
+    let mark = mark.trim();
+    for verb in ["disable", "enable", "disable"] {
+        assert_eq!(on(&["key", verb, id]).status.code(), Some(0));
+    }
+    let expect =
+        |arguments: &[&str]| on(&[&["audit", "expect", "--from", mark], arguments].concat());
+    let disabled = format!("DisableKey=2 key={id} outcome=success");
+    let output = expect(&["--nothing-else", &disabled, "EnableKey=..1 key=alias/x", "ListKeys=0"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("are as expected"));
+    let output = expect(&["--nothing-else", &disabled]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("! nothing else, found 1\n"), "{}", said(&output));
+    assert!(said(&output).contains(": EnableKey key=arn:aws:kms:"), "{}", said(&output));
+    let output = expect(&["--output", "json", "DisableKey=3"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["met"], &told["calls"][0]["count"]), (&Value::from(false), &Value::from(2)));
+    assert_eq!(expect(&["DisableKey=x"]).status.code(), Some(2));
+    assert_eq!(expect(&[]).status.code(), Some(2));
+    let lines = on(&["audit", "query", "--key", "alias/x", "--limit", "3", "--output", "jsonl"]);
+    let lines = String::from_utf8(lines.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        lines.iter().map(|line| line["operation"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["DisableKey", "EnableKey", "DisableKey"]
+    );
+    assert_eq!(server.stop(), Some(0));
+}

@@ -2,6 +2,7 @@
 //!
 //! | file | noun |
 //! |---|---|
+//! | `expect.rs` | what a test expects of the trail |
 //! | `query.rs` | records found, records followed |
 //! | `export.rs` | the log as files |
 //! | `site.rs` | files over HTTP |
@@ -9,6 +10,7 @@
 //! | `reindex.rs` | the index made anew |
 //! | `verify.rs` | the log recomputed, its key |
 
+mod expect;
 mod export;
 mod prove;
 mod query;
@@ -38,6 +40,10 @@ pub(super) struct Audit {
 enum Verb {
     /// Find records; all conditions given hold together
     Query(Box<query::Query>),
+    /// Print where the trail ends now: where a window of `expect` may begin
+    Mark(expect::Mark),
+    /// Compare a window of the trail with the calls that a test expects of it
+    Expect(Box<expect::Expect>),
     /// Follow the trail; ends with the service
     Tail(Box<query::Tail>),
     /// Make the index anew from the records, with no service running
@@ -58,6 +64,8 @@ impl Audit {
     pub(super) async fn run(self) -> Result<(), Error> {
         match self.verb {
             Verb::Query(query) => query.run().await,
+            Verb::Mark(mark) => mark.run().await,
+            Verb::Expect(expect) => expect.run().await,
             Verb::Tail(tail) => tail.run().await,
             Verb::Reindex(reindex) => reindex.run(),
             Verb::Verify(verify) => verify.run().await,

@@ -15,8 +15,8 @@ use crate::audit::{self, TreeName};
 use crate::proto::v1;
 use crate::proto::v1::audit_server::Audit;
 use crate::service::{
-    Error, GetCheckpoint, GetConsistencyProof, GetInclusionProof, Query, Service, Tail, TailStart,
-    VerifyLog,
+    Error, Expect, GetCheckpoint, GetConsistencyProof, GetInclusionProof, Query, Service, Tail,
+    TailStart, VerifyLog,
 };
 
 /// The `Audit` service.
@@ -76,6 +76,21 @@ impl Audit for Door {
             Err(error) => {
                 let action = "strongroom:TailAuditTrail";
                 let reply = self.service.refuse(caller, "Tail", action, error).await;
+                answer(reply, |never| match never {})
+            }
+        }
+    }
+
+    async fn expect(
+        &self,
+        request: Request<v1::ExpectRequest>,
+    ) -> Result<Response<v1::ExpectResponse>, Status> {
+        let caller = caller_of(&request);
+        match expectation(request.into_inner()) {
+            Ok(expected) => answer(self.service.call(caller, Expect(expected)).await, report),
+            Err(error) => {
+                let action = "strongroom:QueryAuditTrail";
+                let reply = self.service.refuse(caller, "Expect", action, error).await;
                 answer(reply, |never| match never {})
             }
         }
@@ -181,6 +196,37 @@ fn query(asked: v1::QueryRequest) -> Result<audit::Query, Error> {
         limit: limit(asked.limit),
         page_token: given(asked.page_token),
     })
+}
+
+fn expectation(asked: v1::ExpectRequest) -> Result<audit::Expectation, Error> {
+    let call = |expected: v1::ExpectedCall| {
+        let call = query(expected.call.unwrap_or_default())?;
+        let unsaid = u64::from(expected.at_most.is_none());
+        let times =
+            audit::Times { least: expected.at_least.unwrap_or(unsaid), most: expected.at_most };
+        Ok((call, times))
+    };
+    Ok(audit::Expectation {
+        scope: query(asked.scope.unwrap_or_default())?,
+        calls: asked.calls.into_iter().map(call).collect::<Result<_, Error>>()?,
+        nothing_else: asked.nothing_else,
+    })
+}
+
+fn report(found: audit::Report) -> v1::ExpectResponse {
+    let counted = |counted: audit::Counted| v1::CountedCall {
+        met: counted.is_met(),
+        count: counted.count,
+        indexes: counted.found,
+        near: counted.near.into_iter().map(record).collect(),
+    };
+    v1::ExpectResponse {
+        met: found.met,
+        report: found.to_string(),
+        calls: found.calls.into_iter().map(counted).collect(),
+        others: found.others.into_iter().map(record).collect(),
+        other_count: found.other_count,
+    }
 }
 
 fn time(stamp: Timestamp) -> Result<DateTime<Utc>, Error> {
