@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use super::event::{Event, Outcome};
 use super::log::{Log, Record};
-use super::query::{Order, Query};
+use super::query::{Order, Query, Wanted};
 use super::term::{Term, alias_name, key_id};
 
 /// A query's conditions on single records, with what the log knows of the alias in them.
@@ -40,14 +40,14 @@ impl Filter {
             alias.observe(record.index, &record.event);
         }
     }
+}
 
-    /// What was asked.
-    pub(super) const fn query(&self) -> &Query {
+impl Wanted for Filter {
+    fn range(&self) -> &Query {
         &self.query
     }
 
-    /// What leads to the records: conditions, each of one or more terms of which one is enough.
-    pub(super) fn terms(&self) -> Vec<Vec<Term>> {
+    fn terms(&self) -> Vec<Vec<Term>> {
         let query = &self.query;
         let one = |asked: &Option<String>, term: fn(&str) -> Term| {
             asked.as_deref().map(|asked| vec![term(asked)])
@@ -74,6 +74,10 @@ impl Filter {
         .flatten()
         .chain(pairs.map(|(name, value)| vec![Term::pair(name, value), Term::many_pairs()]))
         .collect()
+    }
+
+    fn matches(&self, index: u64, event: &Event) -> bool {
+        Self::matches(self, index, event)
     }
 }
 

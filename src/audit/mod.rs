@@ -23,6 +23,8 @@
 //! | `filter.rs` | whether a record is one that was asked for |
 //! | `query.rs` | finding records |
 //! | `expect.rs` | what a test expects of the trail |
+//! | `cloudtrail.rs` | events as AWS CloudTrail writes them down |
+//! | `lookup.rs` | what CloudTrail's `LookupEvents` finds |
 //! | `files/` | the log as files: read, exported, verified |
 //!
 //! Layouts: docs/formats.md, "Audit log".
@@ -31,12 +33,14 @@ mod block;
 mod bundle;
 mod check;
 mod checkpoint;
+mod cloudtrail;
 mod event;
 mod expect;
 pub mod files;
 mod filter;
 mod index;
 mod log;
+mod lookup;
 mod postings;
 mod proof;
 mod query;
@@ -44,10 +48,12 @@ mod term;
 mod tree;
 
 pub use checkpoint::{Checkpoint, LogSigner};
+pub use cloudtrail::{CloudTrailEvent, CloudTrailResource, aws_name};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
 pub use expect::{Counted, Expectation, Report, Times};
 pub use filter::Filter;
 pub use log::{Extension, Head, Log, Record};
+pub use lookup::{InvalidLookup, LookedUp, Lookup};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
 
@@ -119,6 +125,9 @@ pub enum Error {
         "the index of the audit log cannot be used: {0}; stop the service and run `strongroom audit reindex --data-dir DIR`"
     )]
     Index(&'static str),
+    /// A lookup that CloudTrail refuses.
+    #[error(transparent)]
+    Lookup(#[from] InvalidLookup),
     /// The signer's name is none (C2SP signed-note: no space, no plus).
     #[error("{0:?} is no name for a log")]
     Origin(String),
@@ -174,6 +183,7 @@ impl Error {
             Self::Backwards { .. }
                 | Self::Checkpoint(_)
                 | Self::EmptyTree
+                | Self::Lookup(_)
                 | Self::NoRecord { .. }
                 | Self::NoTree { .. }
                 | Self::PageToken

@@ -18,9 +18,9 @@ use super::Error;
 use super::block::{BLOCK, Block, Places, Spans, Totals, summary, summary_key};
 use super::bundle::{entries, first_of};
 use super::event::{Event, Outcome};
-use super::filter::Filter;
 use super::log::{Log, Record};
 use super::postings::{Leap, Postings};
+use super::term::Term;
 use crate::crypto::digest;
 use crate::store::{Direction, Space};
 
@@ -108,15 +108,15 @@ impl Log {
         Ok(Page { records, next: next.map(|next| query.token(next)), log_size })
     }
 
-    /// Records of a range that a filter lets through, where the search goes on, and the log's size.
+    /// Records of a range that are wanted, where the search goes on, and the log's size.
     pub(super) fn search(
         &self,
-        filter: &Filter,
+        wanted: &impl Wanted,
         mut range: Range<u64>,
         limit: usize,
     ) -> Result<(Vec<Record>, Option<u64>, u64), Error> {
-        let conditions = filter.terms();
-        let query = filter.query();
+        let conditions = wanted.terms();
+        let query = wanted.range();
         let (start, end) = query.micros();
         let look = |block: &Block| {
             let of = |terms: &Vec<_>| {
@@ -129,7 +129,7 @@ impl Log {
         };
         let (log_size, newest, places, totals) = self.index.newest(look)?;
         range.end = range.end.min(log_size);
-        let mut search = Search::new(self, filter, limit, range.clone());
+        let mut search = Search::new(self, wanted, limit, range.clone());
         if range.start >= range.end {
             return Ok((search.records, None, log_size));
         }
@@ -210,10 +210,22 @@ fn first_that(
     Ok(range.start)
 }
 
+/// What a search looks for.
+pub(super) trait Wanted {
+    /// The times that are asked for, and the order.
+    fn range(&self) -> &Query;
+
+    /// What leads there: conditions, each of one or more terms of which one is enough.
+    fn terms(&self) -> Vec<Vec<Term>>;
+
+    /// Whether a candidate is it.
+    fn matches(&self, index: u64, event: &Event) -> bool;
+}
+
 /// A query on its way through candidates.
-struct Search<'a> {
+struct Search<'a, W> {
     log: &'a Log,
-    filter: &'a Filter,
+    wanted: &'a W,
     limit: usize,
     range: Range<u64>,
     /// The bundle that was read last, with its first entry.
@@ -223,15 +235,15 @@ struct Search<'a> {
     stop: Option<u64>,
 }
 
-impl<'a> Search<'a> {
-    fn new(log: &'a Log, filter: &'a Filter, limit: usize, range: Range<u64>) -> Self {
+impl<'a, W: Wanted> Search<'a, W> {
+    fn new(log: &'a Log, wanted: &'a W, limit: usize, range: Range<u64>) -> Self {
         let (bundle, records) = (None, Vec::new());
-        Self { log, filter, limit, range, bundle, records, examined: 0, stop: None }
+        Self { log, wanted, limit, range, bundle, records, examined: 0, stop: None }
     }
 
     /// Compares candidates of one block; false ends the page.
     fn examine(&mut self, block: u64, places: Places) -> Result<bool, Error> {
-        let order = self.filter.query().order;
+        let order = self.wanted.range().order;
         let wanted = places.iter().map(|place| block + u64::from(place));
         let mut wanted: Vec<_> = wanted.filter(|index| self.range.contains(index)).collect();
         if order == Order::NewestFirst {
@@ -248,7 +260,7 @@ impl<'a> Search<'a> {
             self.examined += 1;
             let bytes = self.entry(index)?;
             let event = Event::decode(&bytes)?;
-            if self.filter.matches(index, &event) {
+            if self.wanted.matches(index, &event) {
                 self.records.push(Record { index, event, bytes });
             }
         }
@@ -337,11 +349,11 @@ impl Query {
     /// A page token names the next index and the query that it belongs to. It is no secret and
     /// grants nothing (the query is authorised anew), so it needs no seal; the digest keeps it from
     /// silently skipping records of another query.
-    fn token(&self, next: u64) -> String {
+    pub(super) fn token(&self, next: u64) -> String {
         URL_SAFE_NO_PAD.encode([&next.to_be_bytes()[..], &self.digest()].concat())
     }
 
-    fn parse_token(&self, token: &str) -> Result<u64, Error> {
+    pub(super) fn parse_token(&self, token: &str) -> Result<u64, Error> {
         let parse = || {
             let bytes = (token.len() <= 64).then(|| URL_SAFE_NO_PAD.decode(token).ok())??;
             let (next, digest) = bytes.split_first_chunk::<8>()?;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::cloudtrail::user_name;
 use super::event::Event;
 use crate::crypto::digest;
 
@@ -72,6 +73,15 @@ impl Term {
         Self::of_text(b'q', id)
     }
 
+    /// A caller's name, as `LookupEvents` has it.
+    pub(super) fn user_name(name: &str) -> Self {
+        Self::of_text(b'N', name)
+    }
+
+    pub(super) fn read_only(is: bool) -> Self {
+        Self::new(b'w', &[&[u8::from(is)]])
+    }
+
     /// A pair of the encryption context.
     pub(super) fn pair(name: &str, value: &str) -> Self {
         Self::new(b'c', &[name.as_bytes(), &[0], value.as_bytes()])
@@ -91,7 +101,9 @@ impl Term {
             Self::outcome(event.outcome.as_str()),
             Self::request(&event.request_id),
             Self::source(&event.source),
+            Self::read_only(event.read_only),
         ]);
+        terms.extend(user_name(&event.principal).map(Self::user_name));
         terms.extend(event.key.as_deref().map(Self::key));
         terms.extend(event.error_code.as_deref().map(Self::error_code));
         terms.extend(event.access_key_id.as_deref().map(Self::access_key_id));

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use tonic::Code;
 
+use crate::audit::InvalidLookup;
 use crate::iam::Malformed;
 use crate::{audit, kms, store};
 
@@ -137,6 +138,16 @@ impl Error {
         match self {
             Self::AccessDenied { .. } | Self::AccessHidden { .. } | Self::Kms(K::Hidden) => {
                 ("AccessDeniedException", 400, Code::PermissionDenied)
+            }
+            Self::Audit(audit::Error::Lookup(why)) => {
+                let name = match why {
+                    InvalidLookup::Attributes(_) => "InvalidLookupAttributesException",
+                    InvalidLookup::EventCategory => "InvalidEventCategoryException",
+                    InvalidLookup::MaxResults => "InvalidMaxResultsException",
+                    InvalidLookup::NextToken => "InvalidNextTokenException",
+                    InvalidLookup::TimeRange => "InvalidTimeRangeException",
+                };
+                (name, 400, Code::InvalidArgument)
             }
             Self::Audit(error) => match error.is_callers() {
                 true => ("ValidationException", 400, Code::InvalidArgument),

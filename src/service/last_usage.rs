@@ -7,7 +7,7 @@ use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight
 use super::operations::Registered;
 use super::permit::Permit;
 use super::targets;
-use crate::audit::{Event, Order, Query};
+use crate::audit::{Event, Order, Query, aws_name};
 use crate::kms::{self, GetKeyLastUsage, KeyLastUsage, Request, Usage};
 
 /// This file's part of the register.
@@ -71,14 +71,10 @@ impl Operation for GetKeyLastUsage {
 
 /// The use that a record tells of, under AWS's name for it.
 fn usage(event: Event) -> Option<Usage> {
-    let operation = match event.operation.as_str() {
-        "WrapDataKey" => "Encrypt",
-        "UnwrapDataKey" => "Decrypt",
-        "RewrapDataKey" => "ReEncrypt",
-        tracked if TRACKED.contains(&tracked) => tracked,
-        _ => return None,
-    };
-    let operation = operation.to_owned();
+    let operation = aws_name(&event.operation).to_owned();
+    if !TRACKED.contains(&operation.as_str()) {
+        return None;
+    }
     Some(Usage { operation, timestamp: event.time, request_id: event.request_id })
 }
 

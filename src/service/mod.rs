@@ -25,6 +25,7 @@
 //! | `slow_lane.rs` | where calls wait that take seconds |
 //! | `sweep.rs` | what is done when its time has come |
 //! | `sessions.rs` | who the caller is, and for how long: STS |
+//! | `lookup.rs` | CloudTrail's lookup in the trail |
 //! | `last_usage.rs` | when a key was last used |
 //! | `explain.rs` | why somebody may do something, or may not |
 //! | `trace.rs` | the caller's place in a trace |
@@ -46,6 +47,7 @@ mod explain;
 mod hall;
 mod last_usage;
 mod log_files;
+mod lookup;
 mod metrics;
 mod opening;
 mod operation;
@@ -73,6 +75,7 @@ pub use error::Error;
 pub use explain::{ExplainAccess, Explained, check_policy};
 pub use hall::{Options, RootKey, Service};
 pub use log_files::{ReadLog, Readers};
+pub use lookup::LookupEvents;
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};

@@ -359,6 +359,7 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::last_usage::LAST_USAGE)
         .chain(super::sessions::SESSIONS)
         .chain(super::explain::EXPLAIN)
+        .chain(super::lookup::LOOKUP)
         .chain(super::trail::TRAIL)
         .chain(super::proofs::PROOFS)
         .chain(super::log_files::LOG_FILES)
@@ -481,6 +482,7 @@ mod tests {
                 "DeleteKey",
                 "GetCallerIdentity",
                 "GetSessionToken",
+                "LookupEvents",
                 "ReadLog",
                 "RotateKey"
             ]

@@ -85,13 +85,13 @@ async fn reset(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap
 async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response {
     let (target, is_form) = {
         let text = |name: &str| header(request.headers(), name);
-        let target = text("x-amz-target").and_then(|target| target.strip_prefix(aws_json::TARGET));
+        let target = text("x-amz-target").and_then(aws_json::Target::parse);
         let kind = text("content-type").and_then(|kind| kind.get(..FORM.len()));
         let is_form = kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FORM));
-        (target.map(str::to_owned), is_form)
+        (target, is_form)
     };
     match target {
-        Some(operation) => aws_json::handle(service, operation, request).await,
+        Some(target) => aws_json::handle(service, target, request).await,
         None if is_form || sts::is_query(request.uri().query().unwrap_or_default()) => {
             sts::handle(service, request).await
         }

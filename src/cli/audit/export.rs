@@ -1,4 +1,4 @@
-//! `strongroom audit export`: the log as files.
+//! `strongroom audit export`: the log as files, or its records as CloudTrail has them.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,19 @@ use serde_json::json;
 use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::Output;
+use super::cloudtrail::{Delivery, Selection};
 use super::{Offline, progress};
 use crate::audit::files::{Exported, Folder, export};
 use crate::proto::v1;
 
-/// Write the log into a folder, as far as it is not there yet
+/// Write the log into a folder; as tiles, as far as it is not there yet
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   strongroom audit export --format tiles ./log             of a running service
   strongroom audit export --format tiles ./log --data-dir ./strongroom-data
-  strongroom audit verify ./log --verifier STRING")]
+  strongroom audit verify ./log --verifier STRING
+  strongroom audit export --format cloudtrail ./trail --since 2026-11-25T00:00:00Z")]
 pub(super) struct Export {
     /// As what
     #[arg(long, value_enum, default_value_t = Format::Tiles)]
@@ -29,6 +31,8 @@ pub(super) struct Export {
     #[command(flatten)]
     offline: Offline,
     #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
     output: Output,
@@ -37,29 +41,40 @@ pub(super) struct Export {
 /// What the log is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// AWS CloudTrail's log files: gzipped JSON in its layout of folders, of the records that are asked for
+    Cloudtrail,
     /// Files that anybody can serve and verify (C2SP tlog-tiles)
     Tiles,
 }
 
 impl Export {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let exported = match self.format {
-            Format::Tiles => self.tiles().await?,
-        };
-        self.output.one(&json!({
-            "exported": self.folder,
-            "records": exported.checkpoint.size,
-            "new_records": exported.checkpoint.size.saturating_sub(exported.before),
-            "files_written": exported.files,
-            "root_hash": hex::encode(exported.checkpoint.root),
-        }))
+        match (self.format, &self.offline.data_dir) {
+            (Format::Tiles, _) => self.tiles().await,
+            (Format::Cloudtrail, None) => self.cloudtrail().await,
+            (Format::Cloudtrail, Some(_)) => Err(Error::Usage(
+                "CloudTrail's files are made of a running service's records".to_owned(),
+            )),
+        }
     }
 
-    async fn tiles(&self) -> Result<Exported, Error> {
-        let to = Folder::at(&self.folder);
+    async fn cloudtrail(self) -> Result<(), Error> {
+        let request = self.selection.request().unwrap_or_default();
+        let Delivery { files, records, left_out } =
+            Delivery::make(request, self.folder, &self.connection).await?;
+        self.output.one(&json!({ "files": files, "records": records, "left_out": left_out }))
+    }
+
+    async fn tiles(self) -> Result<(), Error> {
+        let Self { folder, offline, selection, connection, output, .. } = self;
+        if selection.request().is_some() {
+            let whole = "tiles are the whole log's: conditions are for --format cloudtrail";
+            return Err(Error::Usage(whole.to_owned()));
+        }
+        let to = Folder::at(&folder);
         let bar = progress("exporting");
         let done = |done| bar.set_position(done);
-        let exported = if let Some(room) = self.offline.open()? {
+        let exported = if let Some(room) = offline.open()? {
             let service = room.service();
             bar.set_length(service.log_head().size);
             let exported = service.read_log(|log| export(log, &to, &log.verifier_key(), done));
@@ -68,11 +83,18 @@ impl Export {
         } else {
             // Whose log it is, the service says: what is exported is for others to verify.
             let request = v1::GetCheckpointRequest {};
-            let head = self.connection.audit()?.get_checkpoint(request).await?.into_inner();
+            let head = connection.audit()?.get_checkpoint(request).await?.into_inner();
             bar.set_length(head.log_size);
-            export(&self.connection.log()?, &to, &head.verifier_key, done)
+            export(&connection.log()?, &to, &head.verifier_key, done)
         };
         bar.finish_and_clear();
-        Ok(exported?)
+        let Exported { checkpoint, before, files } = exported?;
+        output.one(&json!({
+            "exported": folder,
+            "records": checkpoint.size,
+            "new_records": checkpoint.size.saturating_sub(before),
+            "files_written": files,
+            "root_hash": hex::encode(checkpoint.root),
+        }))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! | file | noun |
 //! |---|---|
+//! | `cloudtrail.rs` | the trail as CloudTrail delivers it |
 //! | `expect.rs` | what a test expects of the trail |
 //! | `query.rs` | records found, records followed |
 //! | `export.rs` | the log as files |
@@ -10,6 +11,7 @@
 //! | `reindex.rs` | the index made anew |
 //! | `verify.rs` | the log recomputed, its key |
 
+mod cloudtrail;
 mod expect;
 mod export;
 mod prove;
@@ -50,8 +52,8 @@ enum Verb {
     Reindex(reindex::Reindex),
     /// Recompute everything, from entries up, and compare it with the signed checkpoint
     Verify(verify::Verify),
-    /// Write the log into a folder, for others to serve and verify
-    Export(export::Export),
+    /// Write the log into a folder, for others to serve, verify or read
+    Export(Box<export::Export>),
     /// Prove that a record is in the log, for whoever has its public key
     Prove(prove::Prove),
     /// Prove that the log contains an older tree of its own

@@ -108,6 +108,15 @@ impl Members {
         }
     }
 
+    /// A list of structures; none when absent.
+    pub(super) fn structures(&mut self, name: &str) -> Result<Vec<Self>, Error> {
+        let structure = |item| match item {
+            Value::Object(members) => Ok(Self(members)),
+            other => Err(unexpected(name, "structures", &other)),
+        };
+        self.list(name)?.into_iter().map(structure).collect()
+    }
+
     /// Bytes, in base64; wiped where they were text.
     pub(super) fn blob(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(mut text) = self.text(name)? else { return Ok(None) };
@@ -157,15 +166,11 @@ impl Members {
 
     /// `Tags`
     pub(super) fn tags(&mut self) -> Result<Vec<Tag>, Error> {
-        let tag = |item| match item {
-            Value::Object(members) => {
-                let mut members = Self(members);
-                let tag_key = members.required("TagKey")?;
-                Ok(Tag { tag_key, tag_value: members.required("TagValue")? })
-            }
-            other => Err(unexpected("Tags", "structures", &other)),
+        let tag = |mut members: Self| {
+            let tag_key = members.required("TagKey")?;
+            Ok(Tag { tag_key, tag_value: members.required("TagValue")? })
         };
-        self.list("Tags")?.into_iter().map(tag).collect()
+        self.structures("Tags")?.into_iter().map(tag).collect()
     }
 
     fn list(&mut self, name: &str) -> Result<Vec<Value>, Error> {

@@ -1,16 +1,18 @@
-//! AWS KMS as SDKs call it: JSON 1.1, `POST /` with `X-Amz-Target: TrentService.OPERATION`.
+//! AWS KMS as SDKs call it: JSON 1.1, `POST /` with `X-Amz-Target: TrentService.OPERATION`; and what
+//! of AWS CloudTrail reads the trail.
 //!
-//! Sources: AWS KMS API Reference, "Making requests" and "Common errors"; the service model that
-//! the SDKs ship (`kms/2014-11-01`).
+//! Sources: AWS KMS API Reference, "Making requests" and "Common errors"; the service models that
+//! the SDKs ship (`kms/2014-11-01`, `cloudtrail/2013-11-01`).
 //!
 //! | file | noun |
 //! |---|---|
 //! | `members.rs` | the members of a request |
 //! | `answer.rs` | answers and errors as SDKs read them |
-//! | `keys.rs`, `data_keys.rs`, `access.rs` | one translation each way an operation |
+//! | `keys.rs`, `data_keys.rs`, `access.rs`, `cloudtrail.rs` | one translation each way an operation |
 
 mod access;
 mod answer;
+mod cloudtrail;
 mod data_keys;
 mod keys;
 mod members;
@@ -33,35 +35,58 @@ use crate::service::{Caller, Error, Operation, Service, registered};
 /// Bytes of a body at the most.
 pub(super) const BODY_BYTES: usize = 1024 * 1024;
 
-/// The service that signatures are scoped to.
-const SERVICE: &str = "kms";
+/// What a request is addressed to.
+pub(super) struct Target {
+    service: &'static str,
+    operation: String,
+}
 
-/// The prefix of `X-Amz-Target`.
-pub(super) const TARGET: &str = "TrentService.";
+impl Target {
+    /// Out of `X-Amz-Target`, where it is one of these services'.
+    pub(super) fn parse(header: &str) -> Option<Self> {
+        TARGETS.iter().find_map(|(prefix, service)| {
+            let operation = header.strip_prefix(prefix)?.to_owned();
+            Some(Self { service, operation })
+        })
+    }
+}
+
+/// Prefixes of `X-Amz-Target`, and the service that signatures are scoped to.
+const TARGETS: [(&str, &str); 3] = [
+    ("TrentService.", KMS),
+    ("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.", CLOUDTRAIL),
+    ("CloudTrail_20131101.", CLOUDTRAIL),
+];
+const KMS: &str = "kms";
+const CLOUDTRAIL: &str = "cloudtrail";
 
 /// The body's type, in whatever case (RFC 9110, section 8.3.1): that of another protocol names no
 /// operation, as on AWS.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-/// Answers one request whose `X-Amz-Target` is KMS's.
-pub(super) async fn handle(service: Arc<Service>, operation: String, request: Request) -> Response {
+/// Answers one request that is addressed to one of these services.
+pub(super) async fn handle(service: Arc<Service>, target: Target, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let kind = header(&parts.headers, "content-type")
         .and_then(|kind| kind.split(';').next())
         .map(str::trim);
     let body = whole(body, BODY_BYTES).await;
-    let caller = caller(&service, &parts, body.as_deref().map_err(|why| *why), SERVICE);
+    let caller = caller(&service, &parts, body.as_deref().map_err(|why| *why), target.service);
     if let Err(error) = service.admit() {
-        return refuse(&service, caller, &operation, error).await;
+        return refuse(&service, caller, &target, error).await;
     }
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case(CONTENT_TYPE)) {
-        return refuse(&service, caller, &operation, Error::UnknownOperation).await;
+        return refuse(&service, caller, &target, Error::UnknownOperation).await;
     }
     let call = match body.map_err(Error::from).and_then(|body| Members::parse(&body)) {
         Ok(members) => Call { service: &service, caller, members },
-        Err(error) => return refuse(&service, caller, &operation, error).await,
+        Err(error) => return refuse(&service, caller, &target, error).await,
     };
-    dispatch(call, &operation).await
+    match (target.service, target.operation.as_str()) {
+        (KMS, operation) => dispatch(call, operation).await,
+        (_, "LookupEvents") => call.run(cloudtrail::lookup_events, cloudtrail::events).await,
+        _ => refuse(call.service, call.caller, &target, Error::UnknownOperation).await,
+    }
 }
 
 /// One request on its way to its translation.
@@ -89,7 +114,11 @@ impl Call<'_> {
                 let reply = self.service.call(self.caller, request).await;
                 Answer::of(reply, write).into_json()
             }
-            Err(error) => refuse(self.service, self.caller, O::NAME, error).await,
+            Err(error) => {
+                let service = if O::ACTION.starts_with("kms:") { KMS } else { CLOUDTRAIL };
+                let target = Target { service, operation: O::NAME.to_owned() };
+                refuse(self.service, self.caller, &target, error).await
+            }
         }
     }
 }
@@ -105,7 +134,8 @@ macro_rules! translations {
                     } else {
                         Error::UnknownOperation
                     };
-                    refuse(call.service, call.caller, operation, error).await
+                    let target = Target { service: KMS, operation: operation.to_owned() };
+                    refuse(call.service, call.caller, &target, error).await
                 }
             }
         }
@@ -224,9 +254,10 @@ pub fn operations_table() -> String {
 }
 
 /// Records a request that reached no operation, and answers its error.
-async fn refuse(service: &Arc<Service>, caller: Caller, operation: &str, error: Error) -> Response {
+async fn refuse(service: &Arc<Service>, caller: Caller, target: &Target, error: Error) -> Response {
+    let Target { service: of, operation } = target;
     let name: String = operation.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-    let reply = service.refuse(caller, &name, &format!("kms:{name}"), error).await;
+    let reply = service.refuse(caller, &name, &format!("{of}:{name}"), error).await;
     Answer::of(reply, |never| match never {}).into_json()
 }
 
