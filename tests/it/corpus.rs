@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::policy_call::{KINDS, decisions};
-use strongroom::audit::{Checkpoint, Event};
+use strongroom::audit::files::{LogFile, count_entries};
+use strongroom::audit::{Checkpoint, Event, ProofFile};
 use strongroom::crypto::SecretKey;
 use strongroom::iam::Decision;
 use strongroom::kms::blob::CiphertextBlob;
@@ -53,6 +54,32 @@ fn notes() {
     let key = include_str!("../vectors/note/verifier").trim();
     let opens = |bytes: &[u8]| Checkpoint::open(bytes, key).is_ok();
     assert_eq!(accepted("note", opens), ["two-signatures", "whole"]);
+}
+
+/// `whole` is the vector that another implementation made; extra data is passed over.
+#[test]
+fn proofs() {
+    let key = include_str!("../vectors/proof/verifier").trim();
+    let entry = include_bytes!("../vectors/proof/entry");
+    let opens =
+        |bytes: &[u8]| ProofFile::parse(bytes).is_ok_and(|proof| proof.verify(entry, key).is_ok());
+    assert_eq!(accepted("proof", opens), ["whole", "with-extra"]);
+    let vector = include_bytes!("../vectors/proof/proof.tlog-proof");
+    assert_eq!(ProofFile::parse(vector).unwrap().encode(), vector);
+}
+
+#[test]
+fn entry_bundles() {
+    let counts = |bytes: &[u8]| count_entries(bytes).is_some();
+    assert_eq!(accepted("bundle", counts), ["empty", "empty-entries", "many", "whole"]);
+}
+
+#[test]
+fn names_of_a_logs_files() {
+    let parses =
+        |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| LogFile::parse(text).is_some());
+    let named = ["checkpoint", "entries", "greatest", "partial-tile", "whole-tile"];
+    assert_eq!(accepted("log_file", parses), named);
 }
 
 /// The first byte picks the fuzzer's operation; here each file is tried with every one, then with one.

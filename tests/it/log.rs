@@ -26,6 +26,13 @@ pub(crate) fn leaf(kind: &str, number: u64) -> Leaf {
     let id = format!("00000000-0000-4000-8000-{number:012}");
     let mut event = Event::new(time, &id, kind, "kms:GenerateRandom");
     event.outcome = Outcome::Success;
+    event.principal = "arn:aws:iam::111122223333:root".to_owned();
+    event.access_key_id = Some("AKIAIOSFODNN7EXAMPLE".to_owned());
+    event.account = "111122223333".to_owned();
+    event.region = "eu-west-1".to_owned();
+    event.source = "127.0.0.1".to_owned();
+    event.door = "grpc".to_owned();
+    event.decided_by = Some("no credentials file: everything".to_owned());
     event.into_leaf()
 }
 
