@@ -217,6 +217,18 @@ def test_rollback_and_fork_are_told_apart(exports):
         assert code == 1 and word in said, said
 
 
+def test_a_running_service_says_of_an_older_checkpoint_that_it_is_gone(exports, tmp_path):
+    shutil.copytree(exports.folder / "fork-data", tmp_path / "data")
+    server = Server("--data-dir", str(tmp_path / "data"))
+    endpoint = f"http://{server.address}"
+    for older, word in [(70_000, "rollback: "), (300, "fork: "), (257, "")]:
+        code, _, said = strongroom(
+            "audit", "verify", "--older", str(exports.checkpoint(older)), "--endpoint", endpoint)
+        assert (code, word in said) == (1 if word else 0, True), said
+        assert "AuditException" in said or not word, said
+    assert server.stop() == 0
+
+
 def test_an_export_is_not_continued_by_another_history(exports):
     fork_data, folder = exports.folder / "fork-data", exports.folder / "kept"
     for size, word in [(300, "fork: "), (65_536, "rollback: ")]:

@@ -22,7 +22,11 @@ impl Folder {
     /// Makes the folder, for its owner alone, and holds it until the guard is dropped.
     pub(super) fn hold(&self) -> Result<File, Error> {
         let folder = &self.0;
+        let is_new = !folder.exists();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(self.write())?;
+        if is_new && let Some(above) = folder.parent().filter(|above| above.is_dir()) {
+            File::open(above).and_then(|above| above.sync_all()).map_err(self.write())?;
+        }
         let held = File::open(folder).map_err(self.write())?;
         match held.try_lock() {
             Ok(()) => Ok(held),
