@@ -133,6 +133,7 @@ mod tests {
             }));
         }
         drained(&lane).await;
+        let mut gone = Vec::new();
         for _ in 0..WAITING {
             let (lane, done) = (Arc::clone(&lane), Arc::clone(&done));
             let left = tokio::spawn(async move {
@@ -140,8 +141,12 @@ mod tests {
             });
             tokio::task::yield_now().await;
             left.abort();
+            gone.push(left);
         }
         assert!(matches!(lane.run(|| ()).await, Err(Error::Busy)));
+        for left in gone {
+            assert!(left.await.unwrap_err().is_cancelled());
+        }
         drop(release);
         for job in waiting {
             assert!(job.await.unwrap());
