@@ -1,4 +1,5 @@
-//! A page of 100 out of a thousand records and out of a million: the bar is the same time, within twice.
+//! A page of 100 out of a thousand records and out of a million: the bar is the same time, within twice. And
+//! the proof of one record.
 //!
 //! The log lies in a store of its own, written in groups of the size that commits have under load.
 
@@ -102,6 +103,13 @@ fn query(criterion: &mut Criterion) {
             eprintln!("{name}: {found} records");
             group.bench_function(name, |bencher| bencher.iter(|| log.query(&query).unwrap()));
         }
+        group.bench_function("proof of a record", |bencher| {
+            let mut index = 0;
+            bencher.iter(|| {
+                index = (index + 7919) % size;
+                log.prove_inclusion(index, None).unwrap()
+            });
+        });
         group.finish();
     }
 }

@@ -236,7 +236,7 @@ fn found(statement: &Statement, question: &Question<'_>) -> StatementFinding {
         name: statement.name().to_owned(),
         effect: statement.effect(),
         naming: statement.naming(question.principal),
-        action: statement.has_action(question),
+        action: statement.has_action(question.action),
         resource: statement.has_resource(question),
         conditions: tested,
         decides: false,

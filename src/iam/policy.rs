@@ -1,7 +1,9 @@
 //! A policy: its statements, and what they say to a call.
 
 use std::ops::Deref;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+
+use parking_lot::RwLock;
 
 use super::pattern::Pattern;
 use super::principal::Naming;
@@ -12,7 +14,13 @@ use super::{Conditions, Context, Principal};
 pub struct Policy {
     name: String,
     statements: Vec<Statement>,
+    by_action: ByAction,
 }
+
+/// Which statements speak of an action, by their places: found once, as one policy is asked about few actions
+/// and often. Nothing of an answer depends on it.
+#[derive(Debug, Default)]
+struct ByAction(RwLock<Vec<(String, Arc<[usize]>)>>);
 
 /// One statement of a policy.
 #[derive(Debug, Clone)]
@@ -82,13 +90,13 @@ impl Effect {
 
 impl Policy {
     pub(super) const fn new(name: String, statements: Vec<Statement>) -> Self {
-        Self { name, statements }
+        Self { name, statements, by_action: ByAction(RwLock::new(Vec::new())) }
     }
 
     /// A policy that says nothing.
     #[must_use]
     pub fn empty(name: &str) -> Self {
-        Self { name: name.to_owned(), statements: Vec::new() }
+        Self::new(name.to_owned(), Vec::new())
     }
 
     /// A policy that allows everything.
@@ -103,7 +111,7 @@ impl Policy {
             resources: None,
             conditions: Conditions::default(),
         };
-        Self { name: name.to_owned(), statements: vec![statement] }
+        Self::new(name.to_owned(), vec![statement])
     }
 
     /// What a record calls it: `key policy` and the like.
@@ -128,7 +136,8 @@ impl Policy {
     #[must_use]
     pub fn evaluate(&self, question: &Question<'_>) -> Verdict<'_> {
         let mut verdict = Verdict::default();
-        for statement in &self.statements {
+        let about = self.by_action.find(question.action, &self.statements);
+        for statement in about.iter().filter_map(|place| self.statements.get(*place)) {
             // An allowance that adds nothing need not be looked at.
             let known = verdict.allowed.map(|(_, naming)| naming);
             let naming = statement.naming(question.principal);
@@ -139,7 +148,7 @@ impl Policy {
             let Some(naming) = naming.filter(|_| useful) else { continue };
             let conditions = &statement.conditions;
             let holds = || conditions.is_empty() || conditions.hold(question.context);
-            if !statement.is_about(question) || !holds() {
+            if !statement.has_resource(question) || !holds() {
                 continue;
             }
             match statement.effect {
@@ -153,6 +162,34 @@ impl Policy {
         verdict
     }
 }
+
+impl ByAction {
+    fn find(&self, action: &str, statements: &[Statement]) -> Arc<[usize]> {
+        let known = |found: &[(String, Arc<[usize]>)]| {
+            found.iter().find(|(known, _)| known == action).map(|(_, places)| Arc::clone(places))
+        };
+        if let Some(places) = known(&self.0.read()) {
+            return places;
+        }
+        let places = statements.iter().enumerate();
+        let places = places.filter(|(_, statement)| statement.has_action(action));
+        let places: Arc<[usize]> = places.map(|(place, _)| place).collect();
+        let mut found = self.0.write();
+        if found.len() < ACTIONS && known(&found).is_none() {
+            found.push((action.to_owned(), Arc::clone(&places)));
+        }
+        places
+    }
+}
+
+impl Clone for ByAction {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Actions that are kept in mind of one policy.
+const ACTIONS: usize = 64;
 
 /// What texts without variables are held against.
 static NOTHING: LazyLock<Context> = LazyLock::new(Context::default);
@@ -197,8 +234,8 @@ impl Statement {
         }
     }
 
-    pub(super) fn has_action(&self, question: &Question<'_>) -> bool {
-        self.actions.0.include(|pattern| pattern.matches_ignoring_case(question.action, &NOTHING))
+    pub(super) fn has_action(&self, action: &str) -> bool {
+        self.actions.0.include(|pattern| pattern.matches_ignoring_case(action, &NOTHING))
     }
 
     pub(super) fn has_resource(&self, question: &Question<'_>) -> bool {
@@ -207,10 +244,6 @@ impl Statement {
             false => pattern.matches(question.resource, &NOTHING),
         };
         self.resources.as_ref().is_none_or(|resources| resources.include(matches))
-    }
-
-    fn is_about(&self, question: &Question<'_>) -> bool {
-        self.has_action(question) && self.has_resource(question)
     }
 }
 
