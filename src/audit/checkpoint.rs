@@ -14,7 +14,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
-use signed_note::{Note, Signature, StandardVerifier, VerifierList};
+use signed_note::{Note, NoteError, Signature, StandardVerifier, VerifierList};
 use tlog_tiles::tlog::Hash;
 
 use super::Error;
@@ -45,14 +45,24 @@ impl Checkpoint {
         let verifier = StandardVerifier::new(verifier_key)
             .map_err(|_| Error::Checkpoint("the verifier string is malformed"))?;
         let name = verifier_key.split('+').next().unwrap_or_default();
-        note.verify(&VerifierList::new(vec![Box::new(verifier)]))
-            .map_err(|_| Error::Checkpoint("it is not signed by the log's key"))?;
-        let checkpoint = Self::parse(note.text())
-            .ok_or(Error::Checkpoint("the signed text is no checkpoint"))?;
-        if checkpoint.origin != name {
+        let checkpoint = Self::parse(note.text());
+        // Whose it says to be is believed for the refusal's words only.
+        if checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.origin != name) {
             return Err(Error::Checkpoint("it is another log's"));
         }
-        Ok(checkpoint)
+        note.verify(&VerifierList::new(vec![Box::new(verifier)])).map_err(|error| {
+            Error::Checkpoint(match error {
+                NoteError::InvalidSignature { .. } => "its signature is wrong",
+                _ => "it is not signed by the log's key",
+            })
+        })?;
+        checkpoint.ok_or(Error::Checkpoint("the signed text is no checkpoint"))
+    }
+
+    /// The size in a note that this process signed itself; 0 for the empty log, which has none.
+    pub(super) fn size_of(own_note: &[u8]) -> u64 {
+        let note = Note::from_bytes(own_note).ok();
+        note.and_then(|note| Self::parse(note.text())).map_or(0, |checkpoint| checkpoint.size)
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
@@ -123,7 +133,7 @@ impl fmt::Debug for LogSigner {
 /// The signature type of plain ed25519 (C2SP signed-note).
 const ED25519: u8 = 1;
 /// Bytes of a signed checkpoint at the most: three lines and sixteen signatures fit well.
-const MAX_NOTE: usize = 16 * 1024;
+pub(super) const MAX_NOTE: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -3,19 +3,18 @@
 //! One thread extends (the committer's); anyone reads. What [`Log::extend`] computed becomes
 //! visible by [`Log::publish`], after the commit made it durable.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use tlog_tiles::tlog::{
-    self, Hash, HashReader, record_hash, split_stored_hash_index, stored_hash_index,
-    stored_hashes_for_record_hash, sub_tree_index, tree_hash,
+    self, Hash, HashReader, record_hash, split_stored_hash_index, sub_tree_index, tree_hash,
 };
 
 use super::Error;
 use super::bundle::{Bundle, entries, first_of, hash_place, malformed};
 use super::checkpoint::{Checkpoint, LogSigner};
 use super::event::{Event, Leaf};
+use super::tree::Frontier;
 use crate::store::{Direction, Engine, Row, Space};
 
 /// The signed head of the log.
@@ -57,15 +56,8 @@ pub struct Extension {
 pub struct Log {
     pub(super) engine: Arc<Engine>,
     signer: LogSigner,
-    edge: Mutex<Edge>,
+    edge: Mutex<Frontier>,
     head: RwLock<Arc<Head>>,
-}
-
-/// The hashes of the complete subtrees at the right edge: all that extending needs.
-#[derive(Debug, Default)]
-struct Edge {
-    size: u64,
-    hashes: HashMap<u64, Hash>,
 }
 
 impl Log {
@@ -100,12 +92,10 @@ impl Log {
             head: RwLock::new(Arc::new(head.clone())),
         };
         let needed = sub_tree_index(0, head.size, Vec::new());
-        let found = log.read_hashes_of(&needed)?;
-        let edge = Edge { size: head.size, hashes: needed.into_iter().zip(found).collect() };
-        if head.size > 0 && edge.root(head.size)?.0 != head.root {
-            return Err(Error::Damaged("the tree's hashes do not give the signed root".to_owned()));
-        }
-        *log.edge.lock() = edge;
+        let edge = Frontier::new(head.size, log.read_hashes_of(&needed)?);
+        *log.edge.lock() = edge.filter(|edge| edge.root().0 == head.root).ok_or_else(|| {
+            Error::Damaged("the tree's hashes do not give the signed root".to_owned())
+        })?;
         Ok(log)
     }
 
@@ -113,36 +103,29 @@ impl Log {
     /// published before the next is extended, or never.
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::Event`] never in practice.
+    /// [`Error::Checkpoint`] or [`Error::Event`] never in practice.
     pub fn extend(&self, leaves: Vec<Leaf>) -> Result<Extension, Error> {
         let mut edge = self.edge.lock();
-        let first_index = edge.size;
+        let first_index = edge.size();
         let mut rows = Vec::with_capacity(8 + leaves.len());
         let mut bundle = Bundle::new(first_index);
         for leaf in &leaves {
             if bundle.is_full(leaf.bytes.len()) {
-                std::mem::replace(&mut bundle, Bundle::new(edge.size)).into_rows(&mut rows);
+                std::mem::replace(&mut bundle, Bundle::new(edge.size())).into_rows(&mut rows);
             }
-            let hash = record_hash(&leaf.bytes);
-            let number = edge.size;
-            let hashes = stored_hashes_for_record_hash(number, hash, &*edge).map_err(broken)?;
-            for (place, hash) in (stored_hash_index(0, number)..).zip(&hashes) {
-                edge.hashes.insert(place, *hash);
-            }
+            let mut hashes = Vec::with_capacity(2);
+            edge.append(record_hash(&leaf.bytes), |_, hash| hashes.push(hash));
             bundle.push(leaf, &hashes)?;
-            edge.size += 1;
         }
         bundle.into_rows(&mut rows);
-        let needed = sub_tree_index(0, edge.size, Vec::new());
-        edge.hashes.retain(|place, _| needed.contains(place));
-        let root = edge.root(edge.size)?;
-        let checkpoint = self.signer.sign(edge.size, root)?;
+        let root = edge.root();
+        let checkpoint = self.signer.sign(edge.size(), root)?;
         rows.push(Row {
             space: Space::Meta,
             key: CHECKPOINT.to_vec(),
             value: Some(checkpoint.clone()),
         });
-        let head = Head { size: edge.size, root: root.0, checkpoint: checkpoint.clone() };
+        let head = Head { size: edge.size(), root: root.0, checkpoint: checkpoint.clone() };
         Ok(Extension { rows, first_index, checkpoint, head })
     }
 
@@ -170,23 +153,22 @@ impl Log {
     /// [`Error::Checkpoint`] when `note` is not this log's.
     pub fn contains(&self, note: &[u8]) -> Result<(), Error> {
         let older = Checkpoint::open(note, &self.signer.verifier_key())?;
-        let size = self.head().size;
-        if older.size > size {
-            return Err(Error::Damaged(format!(
+        self.contains_tree(&older).map_err(|error| match error {
+            Error::Rollback { size, older } => Error::Damaged(format!(
                 "it ends at record {size}, but record {} was already acknowledged: records \
-                 {size}..{} are missing",
-                older.size.saturating_sub(1),
-                older.size
-            )));
-        }
-        let stored = Stored(self);
-        if older.size > 0 && tree_hash(older.size, &stored).map_err(broken)?.0 != older.root {
-            return Err(Error::Damaged(format!(
-                "its first {} records are not those that were acknowledged",
-                older.size
-            )));
-        }
-        Ok(())
+                 {size}..{older} are missing",
+                older.saturating_sub(1),
+            )),
+            Error::Fork { size } => Error::Damaged(format!(
+                "its first {size} records are not those that were acknowledged"
+            )),
+            other => other,
+        })
+    }
+
+    /// The root of the tree of the first `size` records, of which there are as many.
+    pub(super) fn root_at(&self, size: u64) -> Result<[u8; 32], Error> {
+        Ok(tree_hash(size, &Stored(self)).map_err(broken)?.0)
     }
 
     /// Up to `limit` records from `start`, oldest first.
@@ -216,6 +198,16 @@ impl Log {
         Ok(found)
     }
 
+    /// The exact bytes of one record.
+    ///
+    /// # Errors
+    /// [`Error::NoRecord`] beyond the newest durable head; [`Error::Damaged`], [`Error::Store`].
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, Error> {
+        let size = self.head().size;
+        let found = self.read(index, 1)?.pop();
+        found.map(|record| record.bytes).ok_or(Error::NoRecord { index, size })
+    }
+
     /// The first index of the bundle that holds an entry.
     pub(super) fn bundle_of(&self, index: u64) -> Result<u64, Error> {
         let end = index.saturating_add(1).to_be_bytes();
@@ -225,39 +217,43 @@ impl Log {
         first_of(&key)
     }
 
-    /// Reads stored hashes by their place in the dense order.
+    /// Reads stored hashes by their place in the dense order. Neighbours lie in the same row, which is
+    /// read once.
     fn read_hashes_of(&self, places: &[u64]) -> Result<Vec<Hash>, Error> {
-        places.iter().map(|place| self.read_hash(*place)).collect()
-    }
-
-    fn read_hash(&self, place: u64) -> Result<Hash, Error> {
-        let (level, number) = split_stored_hash_index(place);
-        let leaf = ((number + 1) << level) - 1;
-        let end = leaf.saturating_add(1).to_be_bytes();
-        let mut scan = self.engine.scan(Space::Hash, &[], Some(&end), Direction::Descending);
-        let missing = || Error::Damaged(format!("the hashes of record {leaf} are missing"));
-        let (key, row) = scan.next().ok_or_else(missing)??;
-        let place = hash_place(first_of(&key)?, place).ok_or_else(missing)?;
-        let hash = row.as_chunks::<32>().0.get(place).ok_or_else(missing)?;
-        Ok(Hash(*hash))
+        let mut last: Option<(u64, Vec<u8>)> = None;
+        let mut found = Vec::with_capacity(places.len());
+        for place in places {
+            let kept = last.as_ref().and_then(|(first, row)| hash_in(*first, row, *place));
+            let hash = match kept {
+                Some(hash) => hash,
+                None => {
+                    let (level, number) = split_stored_hash_index(*place);
+                    let leaf = ((number + 1) << level) - 1;
+                    let end = leaf.saturating_add(1).to_be_bytes();
+                    let mut scan =
+                        self.engine.scan(Space::Hash, &[], Some(&end), Direction::Descending);
+                    let missing =
+                        || Error::Damaged(format!("the hashes of record {leaf} are missing"));
+                    let (key, row) = scan.next().ok_or_else(missing)??;
+                    let first = first_of(&key)?;
+                    let hash = hash_in(first, &row, *place).ok_or_else(missing)?;
+                    last = Some((first, row));
+                    hash
+                }
+            };
+            found.push(hash);
+        }
+        Ok(found)
     }
 }
 
-impl Edge {
-    fn root(&self, size: u64) -> Result<Hash, Error> {
-        tree_hash(size, self).map_err(broken)
-    }
-}
-
-impl HashReader for Edge {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
-        let hash = |index| self.hashes.get(index).copied().ok_or(tlog::Error::IndexesNotInTree);
-        indexes.iter().map(hash).collect()
-    }
+/// A stored hash in the row of the bundle that begins with entry `first`, if it is there.
+fn hash_in(first: u64, row: &[u8], place: u64) -> Option<Hash> {
+    row.as_chunks::<32>().0.get(hash_place(first, place)?).copied().map(Hash)
 }
 
 /// Every hash of the store.
-struct Stored<'a>(&'a Log);
+pub(super) struct Stored<'a>(pub(super) &'a Log);
 
 impl HashReader for Stored<'_> {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
@@ -278,6 +274,6 @@ fn last_bundle(engine: &Engine) -> Result<u64, Error> {
     Ok(first_of(&key)?.saturating_add(count))
 }
 
-fn broken(error: tlog::Error) -> Error {
+pub(super) fn broken(error: tlog::Error) -> Error {
     Error::Damaged(format!("the tree's hashes are incomplete ({error})"))
 }

@@ -13,7 +13,9 @@
 //! | `checkpoint.rs` | signed tree heads |
 //! | `bundle.rs` | how entries, hashes and index lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
+//! | `tree.rs` | the right edge of a growing tree |
 //! | `check.rs` | recomputing everything |
+//! | `proof.rs` | that a record is in a tree, and a tree in a later one |
 //! | `query.rs` | finding records |
 //!
 //! Layouts: docs/formats.md, "Audit log".
@@ -23,11 +25,14 @@ mod check;
 mod checkpoint;
 mod event;
 mod log;
+mod proof;
 mod query;
+mod tree;
 
 pub use checkpoint::{Checkpoint, LogSigner};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
 pub use log::{Extension, Head, Log, Record};
+pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
 
 use crate::store;
@@ -36,24 +41,73 @@ use crate::store;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A proof was asked for to a tree that is smaller than the one it begins at.
+    #[error("a tree of {old} records cannot be contained in a smaller one, of {new}")]
+    Backwards {
+        /// Where the proof was to begin.
+        old: u64,
+        /// Where it was to lead.
+        new: u64,
+    },
     /// A checkpoint or its signature is not what this log's key signed.
     #[error("the checkpoint does not verify: {0}")]
     Checkpoint(&'static str),
     /// A stored record, hash or checkpoint is not what was written.
     #[error("the audit log is damaged: {0}; restore the data directory from a backup")]
     Damaged(String),
+    /// A proof was asked for from the tree without records (RFC 6962, 2.1.2: `0 < m`).
+    #[error("the empty tree is contained in every other: there is nothing to prove")]
+    EmptyTree,
     /// An entry is not an event.
     #[error("the entry is no event of this log's format")]
     Event,
+    /// The log has other records than it had when a checkpoint of its own was signed.
+    #[error(
+        "fork: the log's first {size} records are not those that its checkpoint of {size} signed"
+    )]
+    Fork {
+        /// Records of the checkpoint.
+        size: u64,
+    },
+    /// There is no such record in the tree.
+    #[error("there is no record {index} in a tree of {size} records")]
+    NoRecord {
+        /// As asked for, from 0.
+        index: u64,
+        /// Records in the tree.
+        size: u64,
+    },
+    /// The log has not as many records.
+    #[error("there is no tree of {asked} records: the log has {size}")]
+    NoTree {
+        /// As asked for.
+        asked: u64,
+        /// Records in the log.
+        size: u64,
+    },
     /// The signer's name is none (C2SP signed-note: no space, no plus).
     #[error("{0:?} is no name for a log")]
     Origin(String),
     /// A page token of another query, or none at all.
     #[error("the page token does not belong to this query; start again without it")]
     PageToken,
+    /// A proof is none, or proves something else.
+    #[error("the proof does not verify: {0}")]
+    Proof(&'static str),
     /// A condition that no record could meet.
     #[error("{0}")]
     Query(&'static str),
+    /// The log has fewer records than it had when a checkpoint of its own was signed.
+    #[error(
+        "rollback: the log has {size} records, and had {older} when its checkpoint was signed: \
+         records {size}..{older} are gone"
+    )]
+    Rollback {
+        /// Records in the log.
+        size: u64,
+        /// Records of the checkpoint.
+        older: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -63,7 +117,16 @@ impl Error {
     /// Whether the caller's request was at fault.
     #[must_use]
     pub const fn is_callers(&self) -> bool {
-        matches!(self, Self::PageToken | Self::Query(_))
+        matches!(
+            self,
+            Self::Backwards { .. }
+                | Self::Checkpoint(_)
+                | Self::EmptyTree
+                | Self::NoRecord { .. }
+                | Self::NoTree { .. }
+                | Self::PageToken
+                | Self::Query(_)
+        )
     }
 }
 

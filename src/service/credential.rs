@@ -178,6 +178,8 @@ pub struct Caller {
     pub via: Option<String>,
     /// Whether the call only asks if it would succeed (AWS's `DryRun`).
     pub dry_run: bool,
+    /// Whether the answer is to prove that the call's record is in the log.
+    pub prove: bool,
 }
 
 impl Caller {
@@ -196,6 +198,7 @@ impl Caller {
             secure: true,
             via: None,
             dry_run: false,
+            prove: false,
         }
     }
 

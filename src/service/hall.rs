@@ -18,7 +18,7 @@ use super::opening::{Opened, temporary_folder};
 use super::operation::Rooms;
 use super::rate::Rate;
 use super::slow_lane::SlowLane;
-use crate::audit::{self, Head};
+use crate::audit::{self, Head, Log};
 use crate::clock::Clock;
 use crate::store::Durability;
 
@@ -207,6 +207,11 @@ impl Service {
     /// [`audit::Error::Damaged`], naming the first record that is not what was written.
     pub fn verify_log(&self, progress: impl FnMut(u64)) -> Result<Head, audit::Error> {
         self.rooms().log.check_with(progress)
+    }
+
+    /// Reads the log for the holder of the data directory; not a call, so not recorded.
+    pub fn read_log<T>(&self, read: impl FnOnce(&Log) -> T) -> T {
+        read(&self.rooms().log)
     }
 
     /// Where calls wait that take seconds.

@@ -28,6 +28,7 @@
 //! | `explain.rs` | why somebody may do something, or may not |
 //! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
+//! | `proofs.rs` | the operations that prove what is in it |
 //! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
 //! | `opening.rs` | opening, checking and closing a store |
 //! | `metrics.rs` | counts and times, for watchers |
@@ -49,6 +50,7 @@ mod operations;
 mod pending;
 mod permit;
 mod policies;
+mod proofs;
 mod rate;
 mod session;
 mod sessions;
@@ -70,6 +72,7 @@ pub use hall::{Options, RootKey, Service};
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};
+pub use proofs::{GetConsistencyProof, GetInclusionProof, Proved};
 pub use session::SessionKeys;
 pub use sessions::{AssumeRole, AssumedRole, CallerIdentity, GetCallerIdentity, GetSessionToken};
 pub use signature::Signed;

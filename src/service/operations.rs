@@ -360,6 +360,7 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::sessions::SESSIONS)
         .chain(super::explain::EXPLAIN)
         .chain(super::trail::TRAIL)
+        .chain(super::proofs::PROOFS)
 }
 
 /// What making a key of a spec takes: primes are looked for.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Error;
 use crate::audit::Leaf;
-use crate::store::{self, Committed, Committer, Entry};
+use crate::store::{self, Committer, Entry};
 
 /// What an operation gave, held back until its leaf is committed. There is no other way to `T`.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ impl<T> Pending<T> {
         Self(result)
     }
 
-    /// Commits the call's writes and its leaf, and releases the result with the leaf's index.
+    /// Commits the call's writes and its leaf, and releases the result with the leaf's place; with the
+    /// checkpoint of its group, if that is asked for.
     ///
     /// # Errors
     /// What the committer answers, or [`store::Error::Stopped`] when it is gone; `Ok(None)` stands
@@ -30,7 +31,8 @@ impl<T> Pending<T> {
         writes: Writes,
         leaf: Leaf,
         deadline: Option<Instant>,
-    ) -> Result<Option<(T, Committed)>, store::Error> {
+        with_checkpoint: bool,
+    ) -> Result<Option<(T, Recorded)>, store::Error> {
         let (reply, committed) = oneshot::channel();
         committer.submit(Entry {
             changes: writes.changes,
@@ -38,16 +40,29 @@ impl<T> Pending<T> {
             leaf_len: leaf.bytes.len(),
             leaf,
             reply: Box::new(move |outcome| {
-                let _ = reply.send(outcome); // the caller may have gone
+                let recorded = outcome.map(|committed| Recorded {
+                    index: committed.index,
+                    checkpoint: with_checkpoint.then(|| committed.checkpoint.to_vec()),
+                });
+                let _ = reply.send(recorded); // the caller may have gone
             }),
         });
         let deadline = deadline.unwrap_or_else(|| Instant::now() + LONGEST_WAIT);
         match timeout_at(deadline, committed).await {
-            Ok(Ok(outcome)) => outcome.map(|committed| Some((self.0, committed))),
+            Ok(Ok(outcome)) => outcome.map(|recorded| Some((self.0, recorded))),
             Ok(Err(_)) => Err(store::Error::Stopped("the committing thread ended".to_owned())),
             Err(_) => Ok(None),
         }
     }
+}
+
+/// Where a call's leaf went.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// Its index in the log.
+    pub(super) index: u64,
+    /// The checkpoint of the group that it was committed with, if that was asked for.
+    pub(super) checkpoint: Option<Vec<u8>>,
 }
 
 /// State writes of one call.

@@ -96,7 +96,7 @@ pub(super) const TRAIL: &[Registered] = &[
 ];
 
 /// Whoever may in any account reads the whole trail: it is one log, and verifying needs all of it.
-fn trail(
+pub(super) fn trail(
     action: &'static str,
     rooms: &Rooms,
     at: &Circumstances<'_>,

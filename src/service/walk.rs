@@ -11,9 +11,9 @@ use super::hall::Service;
 use super::opening::Opened;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Weight};
 use super::operations::registered_name;
-use super::pending::{Pending, Writes};
+use super::pending::{Pending, Recorded, Writes};
 use super::permit::{authorise, hidden};
-use crate::audit::{Event, Outcome};
+use crate::audit::{Event, Outcome, ProofFile};
 use crate::iam::Principal;
 use crate::kms::{self, Scope};
 use crate::store;
@@ -26,6 +26,9 @@ pub struct Reply<T> {
     /// Index of the call's record; `None` when it could not be recorded, and then there is no
     /// result either.
     pub log_index: Option<u64>,
+    /// Proves that record, where the caller asked for it ([`Caller::prove`]): up to the checkpoint of
+    /// the group that it was committed with.
+    pub proof: Option<ProofFile>,
     /// The result.
     pub result: Result<T, Error>,
 }
@@ -82,7 +85,7 @@ impl Service {
             }
             match settle(&opened, attempt, &caller).await {
                 Err(store::Error::Conflict) => {}
-                settled => return Reply::of(caller.request_id, settled),
+                settled => return Reply::of(&opened, caller.request_id, settled).await,
             }
         }
         self.record_refusal(caller, O::NAME, O::ACTION, Error::Contended).await
@@ -148,7 +151,7 @@ impl Service {
         };
         close(&mut event, &error);
         let settled = settle(&opened, (event, Err(error)), &caller).await;
-        Reply::of(caller.request_id, settled)
+        Reply::of(&opened, caller.request_id, settled).await
     }
 
     /// Tells watchers how a call went.
@@ -244,9 +247,8 @@ async fn settle<T>(opened: &Opened, (event, outcome): Attempt<T>, caller: &Calle
         Err(error) => (Err(error), Writes::default()),
     };
     let leaf = event.into_leaf();
-    let committed =
-        Pending::new(result).commit(&opened.committer, writes, leaf, caller.deadline).await?;
-    Ok(committed.map(|(result, committed)| (result, committed.index)))
+    let (committer, prove) = (&opened.committer, caller.prove);
+    Pending::new(result).commit(committer, writes, leaf, caller.deadline, prove).await
 }
 
 /// The span of a call, a child of the caller's own if it names one.
@@ -270,18 +272,38 @@ fn call_span(caller: &Caller, operation: &'static str) -> Span {
 }
 
 type Attempt<T> = (Event, Result<Executed<T>, Error>);
-/// A result with its record's index; none when the deadline passed first.
-type Settled<T> = Result<Option<(Result<T, Error>, u64)>, store::Error>;
+/// A result with its record's place; none when the deadline passed first.
+type Settled<T> = Result<Option<(Result<T, Error>, Recorded)>, store::Error>;
 
 impl<T> Reply<T> {
     /// What became of a call. The result of one whose record could not be committed is dropped.
-    fn of(request_id: String, settled: Settled<T>) -> Self {
-        let (log_index, result) = match settled {
-            Ok(Some((result, index))) => (Some(index), result),
+    async fn of(opened: &Opened, request_id: String, settled: Settled<T>) -> Self {
+        let (recorded, result) = match settled {
+            Ok(Some((result, recorded))) => (Some(recorded), result),
             Ok(None) => (None, Err(Error::DeadlineExceeded)),
             Err(error) => (None, Err(error.into())),
         };
-        Self { request_id, log_index, result }
+        let log_index = recorded.as_ref().map(|recorded| recorded.index);
+        let proof = match recorded {
+            Some(Recorded { index, checkpoint: Some(checkpoint) }) => {
+                prove(&opened.rooms, index, checkpoint).await
+            }
+            _ => None,
+        };
+        Self { request_id, log_index, proof, result }
+    }
+}
+
+/// The proof of a call's own record. What happened stays answered when there is none.
+async fn prove(rooms: &Arc<Rooms>, index: u64, checkpoint: Vec<u8>) -> Option<ProofFile> {
+    let rooms = Arc::clone(rooms);
+    let prove = move || rooms.log.prove_up_to(index, checkpoint);
+    match tokio::task::spawn_blocking(prove).await.ok()? {
+        Ok(proof) => Some(proof),
+        Err(error) => {
+            tracing::error!(%error, index, "a record could not be proved");
+            None
+        }
     }
 }
 

@@ -33,15 +33,20 @@ pub struct Entry<L> {
     /// Size of the leaf in bytes, for the bound on a group.
     pub leaf_len: usize,
     /// Called once, after the entry is durable or has failed.
-    pub reply: Box<dyn FnOnce(Result<Committed, Error>) + Send>,
+    pub reply: Reply,
 }
 
 /// Where an entry's record went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Committed {
+pub struct Committed<'a> {
     /// Index of the leaf in the log.
     pub index: u64,
+    /// The checkpoint of the group that the entry was committed with.
+    pub checkpoint: &'a [u8],
 }
+
+/// Who is told what became of an entry.
+pub type Reply = Box<dyn FnOnce(Result<Committed<'_>, Error>) + Send>;
 
 /// What extending the log by a group's leaves gives the commit to write.
 pub struct Journaled {
@@ -177,7 +182,6 @@ const GROUP_ENTRIES: usize = 256;
 const GROUP_BYTES: usize = 1024 * 1024;
 
 type Extend<L> = Box<dyn FnMut(Vec<L>) -> Result<Journaled, String> + Send>;
-type Reply = Box<dyn FnOnce(Result<Committed, Error>) + Send>;
 
 /// What the committing thread owns.
 struct Writer<L> {
@@ -199,6 +203,13 @@ struct Group<L> {
     states: Vec<(RowId, Revision, Option<Value>)>,
     leaves: Vec<L>,
     replies: Vec<Reply>,
+}
+
+/// A group that is on disk and not yet shown.
+struct Durable {
+    first_index: u64,
+    checkpoint: Vec<u8>,
+    publish: Publish,
 }
 
 impl<L> Writer<L> {
@@ -229,14 +240,14 @@ impl<L> Writer<L> {
         }
         let Group { rows, states, leaves, replies } = group;
         match self.make_durable(rows, leaves) {
-            Ok((first_index, publish)) => {
+            Ok(Durable { first_index, checkpoint, publish }) => {
                 for (row, revision, value) in &states {
                     let value = value.as_ref().map(Value::expose);
                     (self.apply)(&Applied { row, revision: *revision, value });
                 }
                 publish();
                 for (index, reply) in (first_index..).zip(replies) {
-                    reply(Ok(Committed { index }));
+                    reply(Ok(Committed { index, checkpoint: &checkpoint }));
                 }
             }
             Err(error) => {
@@ -301,21 +312,18 @@ impl<L> Writer<L> {
 
     /// Extends the log, writes the batch, waits for the disk, writes the anchor: in this order, so
     /// that the anchor never names a checkpoint that a crash could take from the database.
-    fn make_durable(
-        &mut self,
-        mut rows: Vec<Row>,
-        leaves: Vec<L>,
-    ) -> Result<(u64, Publish), Error> {
+    fn make_durable(&mut self, mut rows: Vec<Row>, leaves: Vec<L>) -> Result<Durable, Error> {
         let entries = leaves.len();
-        let journaled = (self.extend)(leaves).map_err(Error::Stopped)?;
-        rows.extend(journaled.rows);
+        let Journaled { rows: journal, checkpoint, first_index, publish } =
+            (self.extend)(leaves).map_err(Error::Stopped)?;
+        rows.extend(journal);
         self.engine.write(&rows)?;
         let begun = Instant::now();
         self.engine.make_durable()?;
         (self.observe)(GroupCommitted { entries, sync: begun.elapsed() });
-        self.anchor.write(&journaled.checkpoint)?;
+        self.anchor.write(&checkpoint)?;
         self.syncer.mark();
-        Ok((journaled.first_index, journaled.publish))
+        Ok(Durable { first_index, checkpoint, publish })
     }
 }
 

@@ -31,7 +31,7 @@ mod sealed;
 use std::path::PathBuf;
 
 pub use anchor::Anchor;
-pub use commit::{Committed, Committer, Entry, GroupCommitted, Journaled, Medium, Publish};
+pub use commit::{Committed, Committer, Entry, GroupCommitted, Journaled, Medium, Publish, Reply};
 pub use directory::DataDirectory;
 pub use engine::{Direction, Durability, Engine, Scan};
 pub use rows::{Applied, Change, Revision, Row, RowId, Space, Table, Value};

@@ -201,6 +201,8 @@ def test_the_matrix_has_every_operation_of_awss(server):
 ADDITIONS = {
     "Access.ExplainAccess": {"principal": GRANTEE, "actions": ["kms:ListKeys"], "resources": ["*"]},
     "Audit.GetCheckpoint": {},
+    "Audit.GetConsistencyProof": {"old_size": 1},
+    "Audit.GetInclusionProof": {"leaf_index": 0},
     "Audit.Query": {},
     "Audit.VerifyLog": {},
     "DataKeys.RewrapDataKey": {"ciphertext_blob": "blob"},

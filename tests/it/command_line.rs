@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::server::{Server, strongroom};
 
-fn run(server: Option<&Server>, arguments: &[&str]) -> Output {
+pub(crate) fn run(server: Option<&Server>, arguments: &[&str]) -> Output {
     let mut command = strongroom();
     command.args(arguments);
     if let Some(server) = server {
@@ -17,16 +17,16 @@ fn run(server: Option<&Server>, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn json(output: &Output) -> Value {
+pub(crate) fn json(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

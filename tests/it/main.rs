@@ -6,12 +6,15 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod audit_commands;
 mod command_line;
 mod corpus;
 mod crash;
 mod damage;
 mod decisions;
 mod in_process;
+mod log;
 mod policy_call;
+mod proofs;
 mod server;
 mod store;

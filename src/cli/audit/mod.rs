@@ -3,8 +3,10 @@
 //! | file | noun |
 //! |---|---|
 //! | `query.rs` | records found, records followed |
+//! | `prove.rs` | proofs of records and of older trees |
 //! | `verify.rs` | the log recomputed, its key |
 
+mod prove;
 mod query;
 mod verify;
 
@@ -31,6 +33,10 @@ enum Verb {
     Tail(query::Tail),
     /// Recompute the whole tree and compare it with the signed checkpoint
     Verify(verify::Verify),
+    /// Prove that a record is in the log, for whoever has its public key
+    Prove(prove::Prove),
+    /// Prove that the log contains an older tree of its own
+    Consistency(prove::Consistency),
     /// Print the checkpoint and, as the last line, the verifier string of the log's key
     Key(verify::Key),
 }
@@ -41,6 +47,8 @@ impl Audit {
             Verb::Query(query) => query.run().await,
             Verb::Tail(tail) => tail.run().await,
             Verb::Verify(verify) => verify.run().await,
+            Verb::Prove(prove) => prove.run().await,
+            Verb::Consistency(consistency) => consistency.run().await,
             Verb::Key(key) => key.run().await,
         }
     }

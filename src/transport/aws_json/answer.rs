@@ -19,7 +19,7 @@ pub(in crate::transport) struct Answer {
 impl Answer {
     /// Translates a reply.
     pub(in crate::transport) fn of<T>(reply: Reply<T>, write: impl FnOnce(T) -> Value) -> Self {
-        let Reply { request_id, log_index, result } = reply;
+        let Reply { request_id, log_index, result, .. } = reply;
         Self { request_id, log_index, result: result.map(|output| without_nulls(write(output))) }
     }
 

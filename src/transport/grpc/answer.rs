@@ -14,6 +14,8 @@ use crate::service::{Error, Reply};
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// Metadata: index of the call's record.
 pub(super) const LOG_INDEX: &str = "x-audit-log-index";
+/// Metadata: the proof of that record, where the caller asked for it: a `.tlog-proof` file.
+const PROOF: &str = "x-audit-log-proof-bin";
 /// `ErrorInfo.domain`.
 const DOMAIN: &str = "strongroom";
 
@@ -22,15 +24,23 @@ pub(super) fn answer<T, M>(
     reply: Reply<T>,
     translate: impl FnOnce(T) -> M,
 ) -> Result<Response<M>, Status> {
-    let Reply { request_id, log_index, result } = reply;
-    match result {
+    let Reply { request_id, log_index, proof, result } = reply;
+    let mut answered = match result {
         Ok(output) => {
             let mut response = Response::new(translate(output));
             label(response.metadata_mut(), &request_id, log_index);
             Ok(response)
         }
         Err(error) => Err(status(&error, &request_id, log_index)),
+    };
+    if let Some(proof) = proof {
+        let proof = MetadataValue::from_bytes(&proof.encode());
+        match &mut answered {
+            Ok(response) => response.metadata_mut().insert_bin(PROOF, proof),
+            Err(status) => status.metadata_mut().insert_bin(PROOF, proof),
+        };
     }
+    answered
 }
 
 /// An error as a status with a `google.rpc.ErrorInfo`.

@@ -11,10 +11,13 @@ use tonic::{Request, Response, Status};
 use super::answer::{answer, status, timestamp};
 use super::caller::caller_of;
 use super::{given, limit};
-use crate::audit;
+use crate::audit::{self, TreeName};
 use crate::proto::v1;
 use crate::proto::v1::audit_server::Audit;
-use crate::service::{Error, GetCheckpoint, Query, Service, Tail, TailStart, VerifyLog};
+use crate::service::{
+    Error, GetCheckpoint, GetConsistencyProof, GetInclusionProof, Query, Service, Tail, TailStart,
+    VerifyLog,
+};
 
 /// The `Audit` service.
 pub(super) struct Door {
@@ -92,6 +95,54 @@ impl Audit for Door {
             checkpoint: String::from_utf8_lossy(&head.checkpoint).into_owned(),
         })
     }
+
+    async fn get_inclusion_proof(
+        &self,
+        request: Request<v1::GetInclusionProofRequest>,
+    ) -> Result<Response<v1::GetInclusionProofResponse>, Status> {
+        let caller = caller_of(&request);
+        let v1::GetInclusionProofRequest { leaf_index, tree_size } = request.into_inner();
+        let asked = GetInclusionProof { index: leaf_index, size: tree_size };
+        answer(self.service.call(caller, asked).await, |proved| v1::GetInclusionProofResponse {
+            leaf_index: proved.proof.index,
+            tree_size: proved.proof.size,
+            hashes: hashes(&proved.proof.hashes),
+            root_hash: proved.proof.root.to_vec(),
+            checkpoint: String::from_utf8_lossy(&proved.head.checkpoint).into_owned(),
+        })
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<v1::GetConsistencyProofRequest>,
+    ) -> Result<Response<v1::GetConsistencyProofResponse>, Status> {
+        use v1::get_consistency_proof_request::{New, Old};
+        let caller = caller_of(&request);
+        let v1::GetConsistencyProofRequest { old, new } = request.into_inner();
+        let old = match old {
+            // Nothing said is the empty tree, from which there is no proof.
+            None => TreeName::Size(0),
+            Some(Old::OldSize(size)) => TreeName::Size(size),
+            Some(Old::OldCheckpoint(note)) => TreeName::Checkpoint(note.into_bytes()),
+        };
+        let new = new.map(|new| match new {
+            New::NewSize(size) => TreeName::Size(size),
+            New::NewCheckpoint(note) => TreeName::Checkpoint(note.into_bytes()),
+        });
+        let reply = self.service.call(caller, GetConsistencyProof { old, new }).await;
+        answer(reply, |proved| v1::GetConsistencyProofResponse {
+            old_size: proved.proof.old.size,
+            old_root_hash: proved.proof.old.root.to_vec(),
+            new_size: proved.proof.new.size,
+            new_root_hash: proved.proof.new.root.to_vec(),
+            hashes: hashes(&proved.proof.hashes),
+            checkpoint: String::from_utf8_lossy(&proved.head.checkpoint).into_owned(),
+        })
+    }
+}
+
+fn hashes(hashes: &[[u8; 32]]) -> Vec<Vec<u8>> {
+    hashes.iter().map(|hash| hash.to_vec()).collect()
 }
 
 fn query(asked: v1::QueryRequest) -> Result<audit::Query, Error> {

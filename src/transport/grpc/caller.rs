@@ -6,6 +6,7 @@
 //! | `x-strongroom-region` | the region; `us-east-1` when absent |
 //! | `x-request-id` | the call's id, when it is a UUID; one is made otherwise |
 //! | `x-strongroom-dry-run: true` | only asks if the call would succeed, where AWS has `DryRun` |
+//! | `x-strongroom-proof: inclusion` | the answer brings the proof of the call's own record |
 //! | `traceparent` | the caller's place in a trace (W3C Trace Context) |
 //! | `grpc-timeout` | the deadline |
 //!
@@ -40,6 +41,7 @@ pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Caller {
     }
     caller.trace = text("traceparent").and_then(TraceParent::parse);
     caller.dry_run = text("x-strongroom-dry-run") == Some("true");
+    caller.prove = text("x-strongroom-proof") == Some("inclusion");
     caller.user_agent = text("user-agent").map(|agent| agent.chars().take(256).collect());
     // A value that is not text is still a credential, and one that proves nothing; a certificate does not
     // stand in for it.

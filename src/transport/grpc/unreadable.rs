@@ -1,6 +1,7 @@
 //! The record of calls that reached no operation: an oversized or malformed message, a method that does
 //! not exist, one more than are answered in a second. They still belong into the trail.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,7 +11,7 @@ use axum::response::Response;
 use http::Extensions;
 use tonic::{Code, Status};
 
-use super::answer::{LOG_INDEX, status};
+use super::answer::{LOG_INDEX, answer};
 use super::caller::caller;
 use crate::service::{Error, Service};
 use crate::transport::body::timed;
@@ -52,8 +53,11 @@ pub(super) async fn record(
         let who = caller(&headers, &extensions);
         let action = format!("strongroom:{operation}");
         let reply = recorder.0.refuse(who, &operation, &action, error).await;
-        let Err(error) = reply.result;
-        status(&error, &reply.request_id, reply.log_index).into_http::<Body>()
+        let never = |never: Infallible| -> Infallible { match never {} };
+        match answer(reply, never) {
+            Ok(answered) => match answered.into_inner() {},
+            Err(refused) => refused.into_http::<Body>(),
+        }
     };
     if let Err(error) = recorder.0.admit() {
         return refuse(error).await;
