@@ -52,13 +52,13 @@ use tower::service_fn;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service};
+use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service, Witnessing};
 use crate::transport::capacity::{default_connections, possible_connections};
 pub use crate::transport::client_authority::ClientAuthority;
 use crate::transport::listener::{self, Peer, Version};
-use crate::transport::router;
 use crate::transport::tls;
 pub use crate::transport::tls::{Given, Tls};
+use crate::transport::{router, witness_router};
 
 /// A strongroom in this process.
 #[derive(Debug)]
@@ -291,6 +291,31 @@ impl Strongroom {
         self.service.begin_shutdown();
         Ok(self.service.close()?)
     }
+}
+
+/// Serves a witness until `shutdown` resolves, then drains; TLS and plain on the same port.
+///
+/// # Errors
+/// [`Error::Tls`], [`Error::Listen`].
+pub fn serve_witness(
+    witness: &Arc<Witnessing>,
+    listener: TcpListener,
+    given: Option<&Given>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+    let tls = match given {
+        Some(given) => Tls::given(given)?,
+        None => {
+            let unbound = ([0, 0, 0, 0], 0).into();
+            let address = listener.local_addr();
+            let address = address.map_err(|source| Error::Listen { address: unbound, source })?;
+            let folder = witness.witness().path().join("tls");
+            Tls::own(&folder, address.ip(), Clock::default().now())?
+        }
+    };
+    let metrics = Arc::clone(witness.metrics());
+    let (router, most) = (witness_router(witness), default_connections());
+    Ok(listener::serve(listener, router, Some(tls), most, metrics, shutdown))
 }
 
 /// Listens on an address.

@@ -65,7 +65,7 @@ impl Checkpoint {
         note.and_then(|note| Self::parse(note.text())).map_or(0, |checkpoint| checkpoint.size)
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split('\n');
         let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
         let number: u64 = size.parse().ok()?;

@@ -11,6 +11,8 @@
 //! |---|---|
 //! | `event.rs` | what is written down of a call |
 //! | `checkpoint.rs` | signed tree heads |
+//! | `cosignature.rs` | what witnesses sign |
+//! | `witness.rs` | the witness that strongroom is to other logs |
 //! | `bundle.rs` | how entries, hashes and index lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
 //! | `tree.rs` | the right edge of a growing tree |
@@ -23,17 +25,21 @@
 mod bundle;
 mod check;
 mod checkpoint;
+mod cosignature;
 mod event;
 mod log;
 mod proof;
 mod query;
 mod tree;
+mod witness;
 
 pub use checkpoint::{Checkpoint, LogSigner};
+pub use cosignature::{Cosignature, CosignatureKey, Cosigner};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
 pub use log::{Extension, Head, Log, Record};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
+pub use witness::{AddCheckpoint, Refusal, Witness};
 
 use crate::store;
 
@@ -111,6 +117,22 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The verifier string of a witness is none.
+    #[error(
+        "{0:?} is no verifier string of a witness (name, key id and key of type 04, joined by +)"
+    )]
+    WitnessKey(String),
+    /// What a witness has signed of a log is not what it kept.
+    #[error(
+        "{path} is not what this witness kept of {log}; restore it from a backup, or ask the log for its \
+         newest checkpoint that this witness has signed and put it there"
+    )]
+    Witnessed {
+        /// The log's name.
+        log: String,
+        /// The file.
+        path: std::path::PathBuf,
+    },
 }
 
 impl Error {

@@ -187,7 +187,7 @@ fn reload_when_told(
 }
 
 /// Resolves at the first SIGINT or SIGTERM.
-fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+pub(super) fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     Ok(async move {

@@ -59,7 +59,7 @@ impl RootKey {
     }
 
     /// Borrows the secret, with where it came from.
-    fn expose(&self) -> (&str, &str) {
+    pub(super) fn expose(&self) -> (&str, &str) {
         (&self.text, &self.from)
     }
 }

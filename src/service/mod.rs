@@ -29,6 +29,7 @@
 //! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
 //! | `proofs.rs` | the operations that prove what is in it |
+//! | `witnessing.rs` | the witness that strongroom is to other logs |
 //! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
 //! | `opening.rs` | opening, checking and closing a store |
 //! | `metrics.rs` | counts and times, for watchers |
@@ -62,6 +63,7 @@ mod targets;
 mod trace;
 mod trail;
 mod walk;
+mod witnessing;
 
 pub use certificate::Certificate;
 pub use credential::{Caller, Credential, Unread};
@@ -79,5 +81,6 @@ pub use signature::Signed;
 pub use trace::TraceParent;
 pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};
 pub use walk::Reply;
+pub use witnessing::{WitnessOptions, Witnessing};
 
 pub use crate::iam::{PolicyFinding, PolicyKind, Severity};

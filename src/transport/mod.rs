@@ -12,6 +12,7 @@
 //! | `sigv4.rs` | who signs, from header or query |
 //! | `aws_json/` | AWS KMS, JSON 1.1 |
 //! | `sts.rs` | AWS STS: who am I |
+//! | `witness.rs` | a witness's `add-checkpoint` |
 //! | `grpc/` | `strongroom.v1`, health, reflection |
 
 pub mod aws_json;
@@ -25,5 +26,7 @@ mod router;
 mod sigv4;
 mod sts;
 pub mod tls;
+mod witness;
 
 pub use router::router;
+pub use witness::witness_router;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::policy_call::{KINDS, decisions};
-use strongroom::audit::{Checkpoint, Event};
+use strongroom::audit::{AddCheckpoint, Checkpoint, CosignatureKey, Event};
 use strongroom::crypto::SecretKey;
 use strongroom::iam::Decision;
 use strongroom::kms::blob::CiphertextBlob;
@@ -53,6 +53,20 @@ fn notes() {
     let key = include_str!("../vectors/note/verifier").trim();
     let opens = |bytes: &[u8]| Checkpoint::open(bytes, key).is_ok();
     assert_eq!(accepted("note", opens), ["two-signatures", "whole"]);
+}
+
+#[test]
+fn requests_to_witnesses() {
+    let parses = |bytes: &[u8]| AddCheckpoint::parse(bytes).is_ok();
+    assert_eq!(accepted("add_checkpoint", parses), ["from-nothing", "many-hashes", "whole"]);
+}
+
+#[test]
+fn verifier_strings_of_witnesses() {
+    let parses = |bytes: &[u8]| {
+        std::str::from_utf8(bytes).is_ok_and(|text| CosignatureKey::parse(text).is_ok())
+    };
+    assert_eq!(accepted("cosignature_key", parses), ["whole"]);
 }
 
 /// The first byte picks the fuzzer's operation; here each file is tried with every one, then with one.

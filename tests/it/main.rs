@@ -18,3 +18,4 @@ mod policy_call;
 mod proofs;
 mod server;
 mod store;
+mod witness;
