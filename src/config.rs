@@ -35,6 +35,23 @@ pub(crate) struct File {
     pub(crate) max_requests_per_second: Option<NonZeroU32>,
     /// Where traces are sent: a collector's address for OTLP over gRPC.
     pub(crate) otlp_endpoint: Option<String>,
+    /// Who signs the log's checkpoints, too.
+    #[serde(default)]
+    pub(crate) witness: Vec<Witness>,
+    /// How many of them are enough; all when absent.
+    pub(crate) witness_quorum: Option<usize>,
+}
+
+/// A witness of the log: `[[witness]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Witness {
+    /// `http://127.0.0.1:4567`; `https://…` with a CA.
+    pub(crate) url: String,
+    /// Its verifier string: the second line of `strongroom witness`.
+    pub(crate) key: String,
+    /// The CA of its certificate, PEM.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// A witness's configuration file: TOML with these members, all optional.

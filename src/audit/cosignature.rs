@@ -20,7 +20,7 @@ use ed25519_dalek::{Signature, SignatureError, Signer as _, SigningKey, Verifyin
 use signed_note::{Note, NoteError, Signer, Verifier, VerifierList};
 
 use super::Error;
-use super::checkpoint::MAX_NOTE;
+use super::checkpoint::{Checkpoint, MAX_NOTE};
 use crate::crypto::SecretKey;
 
 /// A witness's signing key and name.
@@ -43,6 +43,30 @@ pub struct Cosignature {
     /// When the witness signed, in seconds since the Unix epoch, as it says.
     pub time: u64,
     pub(super) line: signed_note::Signature,
+}
+
+/// A checkpoint that witnesses have signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// What it says.
+    pub checkpoint: Checkpoint,
+    /// The note, with the log's signature and the witnesses'.
+    pub note: Vec<u8>,
+}
+
+/// A note with cosignatures after the signatures that it has.
+///
+/// # Errors
+/// [`Error::Checkpoint`] for bytes that are no note.
+pub fn cosigned(note: &[u8], cosignatures: &[Cosignature]) -> Result<Vec<u8>, Error> {
+    let none = |_| Error::Checkpoint("it is no signed note");
+    Note::from_bytes(note).map_err(none)?;
+    let mut bytes = note.to_vec();
+    for cosignature in cosignatures {
+        bytes.extend_from_slice(&cosignature.line.to_bytes());
+    }
+    Note::from_bytes(&bytes).map_err(none)?;
+    Ok(bytes)
 }
 
 impl Cosigner {
@@ -128,6 +152,22 @@ impl CosignatureKey {
     #[must_use]
     pub fn is_same_key(&self, other: &Self) -> bool {
         self.key == other.key
+    }
+
+    /// Reads a witness's answer: the lines that it would have put under `checkpoint`. Those of keys that
+    /// are not this one are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when this key's cosignature is not among them, or wrong.
+    pub fn read(&self, checkpoint: &[u8], answer: &[u8]) -> Result<Cosignature, Error> {
+        let none = |_| Error::Checkpoint("the answer is no signature lines");
+        if answer.len() > MAX_NOTE {
+            return Err(Error::Checkpoint("it is too long"));
+        }
+        let note = Note::from_bytes(checkpoint).map_err(none)?;
+        let note = Note::from_bytes(&[note.text(), b"\n", answer].concat()).map_err(none)?;
+        let missing = Error::Checkpoint("there is no cosignature of the witness's key");
+        self.find(&note)?.ok_or(missing)
     }
 
     /// The cosignature of this key under a note; `None` when the note has none.

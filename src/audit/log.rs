@@ -146,13 +146,21 @@ impl Log {
         self.signer.verifier_key()
     }
 
+    /// Opens a checkpoint of this log's own.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it is none.
+    pub fn open_checkpoint(&self, note: &[u8]) -> Result<Checkpoint, Error> {
+        Checkpoint::open(note, &self.signer.verifier_key())
+    }
+
     /// Whether the log still contains the tree of an older checkpoint of its own.
     ///
     /// # Errors
     /// [`Error::Damaged`] when it does not, saying which records are missing;
     /// [`Error::Checkpoint`] when `note` is not this log's.
     pub fn contains(&self, note: &[u8]) -> Result<(), Error> {
-        let older = Checkpoint::open(note, &self.signer.verifier_key())?;
+        let older = self.open_checkpoint(note)?;
         self.contains_tree(&older).map_err(|error| match error {
             Error::Rollback { size, older } => Error::Damaged(format!(
                 "it ends at record {size}, but record {} was already acknowledged: records \

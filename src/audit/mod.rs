@@ -12,6 +12,7 @@
 //! | `event.rs` | what is written down of a call |
 //! | `checkpoint.rs` | signed tree heads |
 //! | `cosignature.rs` | what witnesses sign |
+//! | `policy.rs` | how many witnesses are enough |
 //! | `witness.rs` | the witness that strongroom is to other logs |
 //! | `bundle.rs` | how entries, hashes and index lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
@@ -28,15 +29,17 @@ mod checkpoint;
 mod cosignature;
 mod event;
 mod log;
+mod policy;
 mod proof;
 mod query;
 mod tree;
 mod witness;
 
 pub use checkpoint::{Checkpoint, LogSigner};
-pub use cosignature::{Cosignature, CosignatureKey, Cosigner};
+pub use cosignature::{Cosignature, CosignatureKey, Cosigned, Cosigner, cosigned};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
 pub use log::{Extension, Head, Log, Record};
+pub use policy::{WitnessPolicy, Witnessed};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
 pub use witness::{AddCheckpoint, Refusal, Witness};
@@ -100,6 +103,17 @@ pub enum Error {
     /// A proof is none, or proves something else.
     #[error("the proof does not verify: {0}")]
     Proof(&'static str),
+    /// Witnesses and their number do not fit.
+    #[error("{0}")]
+    Policy(&'static str),
+    /// Not enough witnesses have signed.
+    #[error("{found} of the known witnesses have signed the checkpoint, and {needed} are needed")]
+    Quorum {
+        /// Whose cosignatures are there and good.
+        found: usize,
+        /// As many have to be.
+        needed: usize,
+    },
     /// A condition that no record could meet.
     #[error("{0}")]
     Query(&'static str),

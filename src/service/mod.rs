@@ -29,6 +29,7 @@
 //! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
 //! | `proofs.rs` | the operations that prove what is in it |
+//! | `cosigning.rs` | what witnesses have signed of this log |
 //! | `witnessing.rs` | the witness that strongroom is to other logs |
 //! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
 //! | `opening.rs` | opening, checking and closing a store |
@@ -37,6 +38,7 @@
 
 mod access;
 mod certificate;
+mod cosigning;
 mod credential;
 mod credentials;
 mod credentials_file;
@@ -66,6 +68,7 @@ mod walk;
 mod witnessing;
 
 pub use certificate::Certificate;
+pub use cosigning::{Asked, Round};
 pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use error::Error;
@@ -79,7 +82,7 @@ pub use session::SessionKeys;
 pub use sessions::{AssumeRole, AssumedRole, CallerIdentity, GetCallerIdentity, GetSessionToken};
 pub use signature::Signed;
 pub use trace::TraceParent;
-pub use trail::{GetCheckpoint, Query, Tail, TailStart, VerifyLog};
+pub use trail::{Checkpoints, GetCheckpoint, Query, Tail, TailStart, VerifyLog};
 pub use walk::Reply;
 pub use witnessing::{WitnessOptions, Witnessing};
 

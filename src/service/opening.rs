@@ -3,20 +3,21 @@
 //! What is checked, in this order: the data directory is ours alone; its files are those that a
 //! clean shutdown left, if there was one; sled opens them; the root key is the store's; the log's
 //! checkpoint is signed by this store's key and matches its tree; the tree contains the anchor's
-//! checkpoint; and, unless the last shutdown was clean, every leaf is recomputed.
+//! checkpoint, and the one that witnesses have signed; and, unless the last shutdown was clean, every leaf is
+//! recomputed.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use super::Error;
 use super::metrics::Metrics;
 use super::operation::Rooms;
 use super::policies::Policies;
-use crate::audit::{self, Leaf, Log, LogSigner};
+use crate::audit::{self, Cosigned, Leaf, Log, LogSigner};
 use crate::crypto::{Purpose, derive};
 use crate::kms::Directory;
 use crate::store::{
@@ -49,7 +50,8 @@ impl Opened {
         let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
         let sessions = derive(&directory.root, &directory.store_id, Purpose::SessionsSecret, b"");
         let (keys, policies) = (Directory::new(secret), Policies::default());
-        let rooms = Arc::new(Rooms { keys, policies, log, sessions });
+        let cosigned = RwLock::new(open_cosigned(&directory, &log)?.map(Arc::new));
+        let rooms = Arc::new(Rooms { keys, policies, log, cosigned, sessions });
         let revisions = replay(&directory, &rooms)?;
         let (grown, size) = watch::channel(rooms.log.head().size);
         let journal = Journal { rooms: Arc::clone(&rooms), grown };
@@ -75,6 +77,21 @@ impl Opened {
             Some(directory) if leaves_a_store => directory.close(),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps and shows a checkpoint that enough witnesses have signed, unless a newer one is there.
+    pub(super) fn keep_cosigned(&self, note: Vec<u8>) -> Result<(), Error> {
+        // Held while the file is written: of two the newer one stays in both places.
+        let directory = self.directory.lock();
+        let Some(directory) = directory.as_ref() else { return Ok(()) };
+        let checkpoint = self.rooms.log.open_checkpoint(&note)?;
+        let kept = self.rooms.cosigned.read().clone();
+        if kept.is_some_and(|kept| kept.checkpoint.size > checkpoint.size) {
+            return Ok(());
+        }
+        directory.keep_cosigned(&note)?;
+        *self.rooms.cosigned.write() = Some(Arc::new(Cosigned { checkpoint, note }));
+        Ok(())
     }
 
     /// Bytes on disk, as far as the store can tell.
@@ -114,6 +131,13 @@ fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
         log.check_all()?;
     }
     Ok(log)
+}
+
+/// The checkpoint that witnesses have signed, which is held against the log as the anchor is.
+fn open_cosigned(directory: &DataDirectory, log: &Log) -> Result<Option<Cosigned>, Error> {
+    let Some(note) = directory.cosigned()? else { return Ok(None) };
+    log.contains(&note)?;
+    Ok(Some(Cosigned { checkpoint: log.open_checkpoint(&note)?, note }))
 }
 
 /// Publishes every state row to memory; returns the rows' revisions.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use parking_lot::RwLock;
 
 use super::Error;
 use super::credential::{Caller, Known};
@@ -10,7 +11,7 @@ use super::credentials::Credentials;
 use super::pending::Writes;
 use super::permit::Permit;
 use super::policies::Policies;
-use crate::audit::{Event, Log};
+use crate::audit::{Cosigned, Event, Log};
 use crate::crypto::SecretKey;
 use crate::iam::Resource;
 use crate::kms::{self, Directory, Scope};
@@ -25,6 +26,8 @@ pub struct Rooms {
     pub policies: Policies,
     /// The audit trail.
     pub log: Log,
+    /// The newest checkpoint that enough witnesses have signed.
+    pub(super) cosigned: RwLock<Option<Arc<Cosigned>>>,
     /// What sessions are made with.
     pub(super) sessions: SecretKey,
 }

@@ -41,7 +41,8 @@ impl DataDirectory {
         root: Option<(&str, &str)>,
         durability: Durability,
     ) -> Result<Self, Error> {
-        let folder = Folder::hold(path, &[ANCHOR, DATABASE, FINGERPRINT, LOCK, ROOT_KEY, TLS])?;
+        let folder =
+            Folder::hold(path, &[ANCHOR, COSIGNED, DATABASE, FINGERPRINT, LOCK, ROOT_KEY, TLS])?;
         let database = path.join(DATABASE);
         let exists = database.join("db").exists();
         if !exists && (path.join(ANCHOR).exists() || path.join(FINGERPRINT).exists()) {
@@ -81,6 +82,22 @@ impl DataDirectory {
         self.folder.path()
     }
 
+    /// The checkpoint that witnesses have signed, as it was kept last.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn cosigned(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.folder.read(COSIGNED, COSIGNED_BYTES)
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn keep_cosigned(&self, note: &[u8]) -> Result<(), Error> {
+        self.folder.write(COSIGNED, note)
+    }
+
     /// Closes the database and leaves the fingerprint of a clean shutdown. The caller has dropped
     /// every other handle of the engine.
     ///
@@ -99,6 +116,9 @@ impl DataDirectory {
 }
 
 const ANCHOR: &str = "anchor";
+const COSIGNED: &str = "cosigned";
+/// A signed note at the most.
+const COSIGNED_BYTES: usize = 16 * 1024;
 const DATABASE: &str = "store";
 const FINGERPRINT: &str = "fingerprint";
 const FORMAT: &str = "strongroom-1";

@@ -5,9 +5,11 @@
 //! | `query.rs` | records found, records followed |
 //! | `prove.rs` | proofs of records and of older trees |
 //! | `verify.rs` | the log recomputed, its key |
+//! | `trust.rs` | whose signatures are believed |
 
 mod prove;
 mod query;
+mod trust;
 mod verify;
 
 use std::path::PathBuf;

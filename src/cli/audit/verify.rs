@@ -1,7 +1,6 @@
 //! `strongroom audit verify` and `key`: what the log's key says, and whether the log agrees.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -11,7 +10,9 @@ use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::{Output, say};
 use super::Offline;
-use crate::audit::ProofFile;
+use super::prove::consistency;
+use super::trust::{Believed, Trust, add, names};
+use crate::audit::{self, Checkpoint, TreeName};
 use crate::proto::v1;
 
 /// Recompute the whole tree and compare it with the signed checkpoint.
@@ -20,6 +21,7 @@ use crate::proto::v1;
 Examples:
   strongroom audit verify                          of a running service
   strongroom audit verify --data-dir ./strongroom-data   offline
+  strongroom audit verify --verifier STRING --witness STRING --witness STRING --quorum 1
   strongroom audit verify --proof 42.tlog-proof --entry 42.json --verifier STRING   one record")]
 pub(super) struct Verify {
     /// Verify this proof of one record, offline (C2SP tlog-proof)
@@ -43,53 +45,69 @@ impl Verify {
         if let (Some(proof), Some(entry)) = (&self.proof, &self.entry) {
             return self.output.one(&self.trust.proof(proof, entry)?);
         }
-        let Some(room) = self.offline.open()? else {
-            let request = v1::VerifyLogRequest {};
-            let done = self.connection.audit()?.verify_log(request).await?.into_inner();
-            return self.output.one(&verified(done.log_size, &done.root_hash));
-        };
+        let Some(room) = self.offline.open()? else { return self.online().await };
         let bar = ProgressBar::new(room.service().log_head().size).with_message("verifying");
         let checked = room.service().verify_log(|done| bar.set_position(done));
         bar.finish_and_clear();
-        room.close()?;
-        let head = checked?;
-        self.output.one(&verified(head.size, &head.root))
-    }
-}
-
-/// Whose signatures are believed.
-#[derive(Debug, Args)]
-struct Trust {
-    /// C2SP verifier string of the log's key: the last line of `strongroom audit key`
-    #[arg(long, env = "STRONGROOM_VERIFIER", value_name = "STRING")]
-    verifier: Option<String>,
-}
-
-impl Trust {
-    fn verifier(&self) -> Result<&str, Error> {
-        let missing = || {
-            Error::Usage(
-                "say with --verifier whose signature is believed: the last line of `strongroom \
-                 audit key`, from where it cannot have been changed"
-                    .to_owned(),
-            )
+        let cosigned = room.service().cosigned_head();
+        let contained = |older: &Checkpoint| {
+            room.service().read_log(|log| log.contains_tree(older)).map_err(Error::from)
         };
-        self.verifier.as_deref().ok_or_else(missing)
+        let found = checked.map_err(Error::from).and_then(|head| {
+            if self.trust.is_said() && head.size > 0 {
+                self.trust.open_newest(&head.checkpoint)?;
+            }
+            let mut found = verified(head.size, &head.root);
+            if self.trust.wants_witnesses() {
+                let believed = self.trust.open(&cosigned.ok_or(Error::NotCosigned)?.note)?;
+                contained(&believed.checkpoint)?;
+                add_cosigned(&mut found, &believed);
+            }
+            Ok(found)
+        });
+        room.close()?;
+        self.output.one(&found?)
     }
 
-    /// Verifies that an entry is the record that a proof says it is.
-    fn proof(&self, proof: &Path, entry: &Path) -> Result<Value, Error> {
-        let read = |path: &Path| fs::read(path).map_err(Error::file("reading", path));
-        let proof = ProofFile::parse(&read(proof)?)?;
-        let checkpoint = proof.verify(&read(entry)?, self.verifier()?)?;
-        Ok(json!({
-            "verified": true,
-            "index": proof.index,
-            "records": checkpoint.size,
-            "root_hash": hex::encode(checkpoint.root),
-            "log": checkpoint.origin,
-        }))
+    /// Has a running service recompute its log; of what it says, what is signed is held against the keys
+    /// that are believed.
+    async fn online(&self) -> Result<(), Error> {
+        let mut client = self.connection.audit()?;
+        let mut believed = None;
+        if self.trust.wants_witnesses() {
+            let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
+            if signed.cosigned_checkpoint.is_empty() {
+                return Err(Error::NotCosigned);
+            }
+            believed = Some(self.trust.open(signed.cosigned_checkpoint.as_bytes())?);
+        }
+        let done = client.verify_log(v1::VerifyLogRequest {}).await?.into_inner();
+        let mut found = verified(done.log_size, &done.root_hash);
+        if self.trust.is_said() {
+            let newest = self.trust.open_newest(done.checkpoint.as_bytes())?;
+            if (newest.size, &newest.root[..]) != (done.log_size, &done.root_hash[..]) {
+                return Err(Error::Incomplete);
+            }
+            if let Some(believed) = &believed {
+                let older = &believed.checkpoint;
+                let [old, new] = [older.size, newest.size].map(TreeName::Size);
+                let (proof, _) = consistency(&self.connection, old, Some(new)).await?;
+                let trees = (proof.old.size, proof.old.root, proof.new.size, proof.new.root);
+                if trees != (older.size, older.root, newest.size, newest.root) {
+                    return Err(Error::Audit(audit::Error::Fork { size: older.size }));
+                }
+                proof.check()?;
+                add_cosigned(&mut found, believed);
+            }
+        }
+        self.output.one(&found)
     }
+}
+
+/// Says up to where witnesses have signed, too.
+fn add_cosigned(found: &mut Value, believed: &Believed) {
+    add(found, "cosigned_records", believed.checkpoint.size.into());
+    add(found, "witnesses", names(&believed.witnessed));
 }
 
 fn verified(size: u64, root: &[u8]) -> Value {
@@ -100,6 +118,9 @@ fn verified(size: u64, root: &[u8]) -> Value {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: strongroom audit key | tail -1")]
 pub(super) struct Key {
+    /// Print the newest checkpoint that witnesses have signed, instead of the newest of all
+    #[arg(long)]
+    cosigned: bool,
     #[command(flatten)]
     offline: Offline,
     #[command(flatten)]
@@ -108,16 +129,22 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let (checkpoint, verifier) = if let Some(room) = self.offline.open()? {
-            let head = room.service().log_head();
+        let (newest, cosigned, verifier) = if let Some(room) = self.offline.open()? {
+            let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
+            let newest = text(&room.service().log_head().checkpoint);
+            let cosigned = room.service().cosigned_head().map(|it| text(&it.note));
             let verifier = room.service().verifier_key();
             room.close()?;
-            (String::from_utf8_lossy(&head.checkpoint).into_owned(), verifier)
+            (newest, cosigned.unwrap_or_default(), verifier)
         } else {
             let request = v1::GetCheckpointRequest {};
             let found = self.connection.audit()?.get_checkpoint(request).await?.into_inner();
-            (found.checkpoint, found.verifier_key)
+            (found.checkpoint, found.cosigned_checkpoint, found.verifier_key)
         };
+        let checkpoint = if self.cosigned { cosigned } else { newest };
+        if self.cosigned && checkpoint.is_empty() {
+            return Err(Error::NotCosigned);
+        }
         say(&format!("{checkpoint}\n{verifier}"))
     }
 }

@@ -76,11 +76,13 @@ impl Audit for Door {
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
         let reply = self.service.call(caller_of(&request), GetCheckpoint).await;
-        answer(reply, |(head, verifier_key)| v1::GetCheckpointResponse {
-            checkpoint: String::from_utf8_lossy(&head.checkpoint).into_owned(),
-            log_size: head.size,
-            root_hash: head.root.to_vec(),
-            verifier_key,
+        answer(reply, |found| v1::GetCheckpointResponse {
+            checkpoint: text(&found.head.checkpoint),
+            log_size: found.head.size,
+            root_hash: found.head.root.to_vec(),
+            verifier_key: found.verifier_key,
+            cosigned_log_size: found.cosigned.as_ref().map_or(0, |it| it.checkpoint.size),
+            cosigned_checkpoint: found.cosigned.map(|it| text(&it.note)).unwrap_or_default(),
         })
     }
 
@@ -139,6 +141,10 @@ impl Audit for Door {
             checkpoint: String::from_utf8_lossy(&proved.head.checkpoint).into_owned(),
         })
     }
+}
+
+fn text(note: &[u8]) -> String {
+    String::from_utf8_lossy(note).into_owned()
 }
 
 fn hashes(hashes: &[[u8; 32]]) -> Vec<Vec<u8>> {
