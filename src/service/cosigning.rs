@@ -38,7 +38,14 @@ pub struct Round {
     opened: Arc<Opened>,
     head: Arc<Head>,
     policy: WitnessPolicy,
-    cosignatures: Mutex<Vec<(CosignatureKey, Cosignature)>>,
+    gathered: Mutex<Gathered>,
+}
+
+/// Who has signed the newest checkpoint so far: from a round to the next one, while the log does not grow.
+#[derive(Debug, Clone, Default)]
+pub struct Gathered {
+    root: [u8; 32],
+    cosignatures: Vec<(CosignatureKey, Cosignature)>,
 }
 
 impl Asked {
@@ -63,26 +70,28 @@ impl Asked {
 }
 
 impl Service {
-    /// Begins a round with the newest durable checkpoint; none when there is none, or all have signed it.
+    /// Begins a round with the newest durable checkpoint, after one that gathered what it did; none when
+    /// there is no checkpoint, or all have signed it.
     #[must_use]
-    pub fn begin_round(&self) -> Option<Round> {
+    pub fn begin_round(&self, before: &Gathered) -> Option<Round> {
         let opened = self.opened();
         let head = opened.rooms.log.head();
         let policy = self.witnesses().clone();
         let kept = opened.rooms.cosigned.read().clone();
         let same = kept.filter(|kept| kept.checkpoint.size == head.size);
         let found = same.and_then(|kept| policy.find(&kept.note).ok()).unwrap_or_default();
-        let cosignatures: Vec<_> = policy
-            .witnesses()
-            .iter()
-            .filter_map(|key| {
-                let found = found.iter().find(|found| found.witness == key.name())?;
-                Some((key.clone(), found.cosignature.clone()))
-            })
-            .collect();
+        let so_far: &[_] = if before.root == head.root { &before.cosignatures } else { &[] };
+        let signed = |key: &CosignatureKey| {
+            let kept = found.iter().find(|found| found.witness == key.name());
+            let kept = kept.map(|found| &found.cosignature);
+            kept.or_else(|| so_far.iter().find(|(by, _)| by == key).map(|(_, line)| line))
+        };
+        let keys = policy.witnesses().iter();
+        let cosignatures: Vec<_> =
+            keys.filter_map(|key| Some((key.clone(), signed(key)?.clone()))).collect();
         let done = head.size == 0 || cosignatures.len() == policy.witnesses().len();
-        let cosignatures = Mutex::new(cosignatures);
-        (!done).then_some(Round { opened, head, policy, cosignatures })
+        let gathered = Mutex::new(Gathered { root: head.root, cosignatures });
+        (!done).then_some(Round { opened, head, policy, gathered })
     }
 
     /// The newest checkpoint that enough witnesses have signed, with their cosignatures.
@@ -124,7 +133,13 @@ impl Round {
     /// Whether a witness still has to be asked.
     #[must_use]
     pub fn wants(&self, witness: &CosignatureKey) -> bool {
-        self.cosignatures.lock().iter().all(|(key, _)| key != witness)
+        self.gathered.lock().cosignatures.iter().all(|(key, _)| key != witness)
+    }
+
+    /// Who has signed so far.
+    #[must_use]
+    pub fn gathered(&self) -> Gathered {
+        self.gathered.lock().clone()
     }
 
     /// What is sent to a witness that has signed a tree of `old` records. Reads the log's hashes.
@@ -149,7 +164,8 @@ impl Round {
     /// kept.
     pub fn take(&self, witness: &CosignatureKey, answer: &[u8]) -> Result<(), Error> {
         let cosignature = witness.read(&self.head.checkpoint, answer)?;
-        let mut cosignatures = self.cosignatures.lock();
+        let mut gathered = self.gathered.lock();
+        let cosignatures = &mut gathered.cosignatures;
         cosignatures.retain(|(key, _)| key != witness);
         cosignatures.push((witness.clone(), cosignature));
         if cosignatures.len() < self.policy.quorum() {

@@ -68,7 +68,7 @@ mod walk;
 mod witnessing;
 
 pub use certificate::Certificate;
-pub use cosigning::{Asked, Round};
+pub use cosigning::{Asked, Gathered, Round};
 pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use error::Error;

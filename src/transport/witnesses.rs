@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use super::tls::{self, provider};
 use super::witness::SIZE;
 use crate::audit::CosignatureKey;
-use crate::service::{Asked, Round, Service};
+use crate::service::{Asked, Gathered, Round, Service};
 
 /// Where a witness is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,14 +213,16 @@ pub async fn ask_witnesses(service: Arc<Service>, mut witnesses: Vec<WitnessClie
     let mut closing = service.closing();
     let weak = Arc::downgrade(&service);
     drop(service);
+    let mut gathered = Gathered::default();
     while !witnesses.is_empty() && !*closing.borrow() {
         let Some(service) = weak.upgrade() else { return };
-        if let Some(round) = service.begin_round() {
+        if let Some(round) = service.begin_round(&gathered) {
             let round = Arc::new(round);
             let asked = join_all(witnesses.iter_mut().map(|each| each.ask(&service, &round)));
             if ends(&mut closing, asked).await {
                 return;
             }
+            gathered = round.gathered();
         }
         drop(service);
         if ends(&mut closing, tokio::time::sleep(EVERY)).await {

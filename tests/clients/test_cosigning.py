@@ -297,6 +297,11 @@ def test_as_many_as_the_quorum_have_to_sign(tmp_path):
     until(lambda: answers(server, one.verifier, "cosigned"), "one has signed")
     until(lambda: answers(server, two.verifier, "unreachable"), "the other has not")
     assert client.call("Audit.GetCheckpoint").cosigned_checkpoint == "", "all are needed unless it is said"
+    time.sleep(2.5)  # asking was recorded, so the log has grown by that
+    count = len(one.asked)
+    time.sleep(3)
+    assert len(one.asked) == count, "who has signed is not asked again while nothing grows"
+    assert len(two.asked) > 1
     lazy["up"] = True
     note = cosigned(client)
     assert cosigned_at(note, one.verifier) and cosigned_at(note, two.verifier)
