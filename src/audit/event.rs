@@ -4,6 +4,7 @@
 //! equal bytes; still, readers hash the stored bytes, never their own serialisation.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use super::Error;
 use super::bundle::Term;
+use super::checkpoint::LogSigner;
 
 /// Bytes of an entry at the most: what a C2SP entry bundle can hold.
 pub const MAX_LEN: usize = 65_535;
@@ -91,6 +93,17 @@ pub struct Leaf {
     pub(super) time: i64,
     pub(super) request: [u8; 4],
     pub(super) terms: Vec<Term>,
+    /// Who signs from this entry's checkpoint on, when it hands the log over.
+    pub(super) successor: Option<Arc<LogSigner>>,
+}
+
+impl Leaf {
+    /// The entry by which the log is handed over to another key.
+    #[must_use]
+    pub fn handing_over_to(mut self, successor: Option<Arc<LogSigner>>) -> Self {
+        self.successor = successor;
+        self
+    }
 }
 
 impl Event {
@@ -134,7 +147,7 @@ impl Event {
             self.cut_down();
             bytes = self.encode();
         }
-        Leaf { bytes, time, request, terms }
+        Leaf { bytes, time, request, terms, successor: None }
     }
 
     /// Parses an entry.

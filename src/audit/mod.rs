@@ -14,6 +14,7 @@
 //! | `cosignature.rs` | what witnesses sign |
 //! | `policy.rs` | how many witnesses are enough |
 //! | `witness.rs` | the witness that strongroom is to other logs |
+//! | `keys.rs` | the log's keys, of which one takes over from another |
 //! | `bundle.rs` | how entries, hashes and index lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
 //! | `tree.rs` | the right edge of a growing tree |
@@ -28,6 +29,7 @@ mod check;
 mod checkpoint;
 mod cosignature;
 mod event;
+mod keys;
 mod log;
 mod policy;
 mod proof;
@@ -38,6 +40,7 @@ mod witness;
 pub use checkpoint::{Checkpoint, LogSigner};
 pub use cosignature::{Cosignature, CosignatureKey, Cosigned, Cosigner, cosigned};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
+pub use keys::{HandOver, LogKeys, ROTATE_LOG_KEY, SUCCESSOR};
 pub use log::{Extension, Head, Log, Record};
 pub use policy::{WitnessPolicy, Witnessed};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
@@ -78,6 +81,9 @@ pub enum Error {
         /// Records of the checkpoint.
         size: u64,
     },
+    /// What should let a key's successor be trusted does not.
+    #[error("the hand-over does not verify: {0}")]
+    HandOver(&'static str),
     /// There is no such record in the tree.
     #[error("there is no record {index} in a tree of {size} records")]
     NoRecord {

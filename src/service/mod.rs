@@ -31,6 +31,7 @@
 //! | `proofs.rs` | the operations that prove what is in it |
 //! | `cosigning.rs` | what witnesses have signed of this log |
 //! | `witnessing.rs` | the witness that strongroom is to other logs |
+//! | `log_key.rs` | the operations on the log's own key |
 //! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
 //! | `opening.rs` | opening, checking and closing a store |
 //! | `metrics.rs` | counts and times, for watchers |
@@ -46,6 +47,7 @@ mod error;
 mod explain;
 mod hall;
 mod last_usage;
+mod log_key;
 mod metrics;
 mod opening;
 mod operation;
@@ -74,6 +76,7 @@ pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use error::Error;
 pub use explain::{ExplainAccess, Explained, check_policy};
 pub use hall::{Options, RootKey, Service};
+pub use log_key::{ListLogKeys, LogKeyHistory, RotateLogKey};
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};

@@ -18,11 +18,11 @@ use super::metrics::Metrics;
 use super::operation::Rooms;
 use super::policies::Policies;
 use crate::audit::{self, Cosigned, Leaf, Log, LogSigner};
-use crate::crypto::{Purpose, derive};
+use crate::crypto::{Purpose, SecretKey, derive};
 use crate::kms::Directory;
 use crate::store::{
     self, Anchor, Applied, Committer, DataDirectory, Direction, Durability, Journaled, Medium,
-    Revision, RowId, Space,
+    Revision, RowId, Space, Table,
 };
 
 /// A store that is open: what operations read, and the one writer.
@@ -115,8 +115,9 @@ pub(super) fn temporary_folder() -> Result<tempfile::TempDir, store::Error> {
 fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
     let seed = derive(&directory.root, &directory.store_id, Purpose::LogSeed, b"");
     let origin = format!("strongroom.local/{}", hex::encode(&directory.store_id));
-    let signer = LogSigner::new(&origin, &seed)?;
-    let log = Log::open(Arc::clone(&directory.engine), signer)?;
+    let first = LogSigner::new(&origin, &seed)?;
+    let successors = log_keys(directory, &origin)?;
+    let log = Log::open_with(Arc::clone(&directory.engine), first, successors)?;
     match anchor.checkpoint() {
         Some(note) => log.contains(note)?,
         None if log.head().size > 0 => {
@@ -131,6 +132,26 @@ fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
         log.check_all()?;
     }
     Ok(log)
+}
+
+/// The log's keys after the first, in their order.
+fn log_keys(directory: &DataDirectory, origin: &str) -> Result<Vec<LogSigner>, Error> {
+    let (from, to) = ([Table::LogKey.tag()], [Table::LogKey.tag() + 1]);
+    let rows = directory.engine.scan(Space::State, &from, Some(&to), Direction::Ascending);
+    let mut signers = Vec::new();
+    for item in rows {
+        let (key, stored) = item?;
+        let damaged = || store::Error::Damaged("a key of the audit log is missing".to_owned());
+        let row = RowId::from_state_key(&key).ok_or_else(damaged)?;
+        let expected = u32::try_from(signers.len() + 2).map_err(|_| damaged())?;
+        if row.key != expected.to_be_bytes() {
+            return Err(Error::Store(damaged()));
+        }
+        let (_, value) = directory.sealer.open(&row, &stored)?;
+        let seed = SecretKey::from_slice(value.expose()).map_err(store::Error::from)?;
+        signers.push(LogSigner::new(origin, &seed)?);
+    }
+    Ok(signers)
 }
 
 /// The checkpoint that witnesses have signed, which is held against the log as the anchor is.

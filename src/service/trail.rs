@@ -31,6 +31,8 @@ pub struct Checkpoints {
     pub cosigned: Option<Arc<Cosigned>>,
     /// The C2SP verifier string of the log's key.
     pub verifier_key: String,
+    /// How many keys the log has had.
+    pub log_keys: u32,
 }
 
 /// Follows the log from an index; the answer says where to begin.
@@ -163,6 +165,7 @@ impl Operation for GetCheckpoint {
             head: rooms.log.head().as_ref().clone(),
             cosigned: rooms.cosigned.read().clone(),
             verifier_key: rooms.log.verifier_key(),
+            log_keys: u32::try_from(rooms.log.keys().count()).unwrap_or(u32::MAX),
         }))
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::policy_call::{KINDS, decisions};
-use strongroom::audit::{AddCheckpoint, Checkpoint, CosignatureKey, Event};
+use strongroom::audit::{AddCheckpoint, Checkpoint, CosignatureKey, Event, HandOver, LogKeys};
 use strongroom::crypto::SecretKey;
 use strongroom::iam::Decision;
 use strongroom::kms::blob::CiphertextBlob;
@@ -67,6 +67,17 @@ fn verifier_strings_of_witnesses() {
         std::str::from_utf8(bytes).is_ok_and(|text| CosignatureKey::parse(text).is_ok())
     };
     assert_eq!(accepted("cosignature_key", parses), ["whole"]);
+}
+
+/// `whole` and `twice` were made by `tests/vectors/hand_over/make.py`.
+#[test]
+fn hand_overs() {
+    let key = include_str!("../vectors/note/verifier").trim();
+    let follows = |bytes: &[u8]| {
+        HandOver::parse_all(bytes)
+            .is_ok_and(|all| LogKeys::follow(key, &all).is_ok_and(|keys| keys.count() > 1))
+    };
+    assert_eq!(accepted("hand_over", follows), ["twice", "whole"]);
 }
 
 /// The first byte picks the fuzzer's operation; here each file is tried with every one, then with one.

@@ -16,6 +16,7 @@ mod in_process;
 mod log;
 mod policy_call;
 mod proofs;
+mod rotation;
 mod server;
 mod store;
 mod witness;

@@ -5,10 +5,12 @@
 //! | `query.rs` | records found, records followed |
 //! | `prove.rs` | proofs of records and of older trees |
 //! | `verify.rs` | the log recomputed, its key |
+//! | `rotate.rs` | another key for the log |
 //! | `trust.rs` | whose signatures are believed |
 
 mod prove;
 mod query;
+mod rotate;
 mod trust;
 mod verify;
 
@@ -39,7 +41,9 @@ enum Verb {
     Prove(prove::Prove),
     /// Prove that the log contains an older tree of its own
     Consistency(prove::Consistency),
-    /// Print the checkpoint and, as the last line, the verifier string of the log's key
+    /// Have another key sign the log from here on
+    RotateKey(rotate::RotateKey),
+    /// Print the checkpoint and the verifier strings of the log's keys; the last line is the newest's
     Key(verify::Key),
 }
 
@@ -52,6 +56,7 @@ impl Audit {
             Verb::Prove(prove) => prove.run().await,
             Verb::Consistency(consistency) => consistency.run().await,
             Verb::Key(key) => key.run().await,
+            Verb::RotateKey(rotate) => rotate.run().await,
         }
     }
 }

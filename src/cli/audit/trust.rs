@@ -1,14 +1,16 @@
 //! Whose signatures are believed: the log's, and as many witnesses' as are needed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::error::Error;
-use crate::audit::{Checkpoint, CosignatureKey, ProofFile, WitnessPolicy, Witnessed};
+use crate::audit::{
+    Checkpoint, CosignatureKey, HandOver, LogKeys, ProofFile, WitnessPolicy, Witnessed,
+};
 
 /// Whose signatures are believed.
 #[derive(Debug, Args)]
@@ -22,6 +24,10 @@ pub(super) struct Trust {
     /// How many of the witnesses are enough [default: all]
     #[arg(long, value_name = "NUMBER", requires = "witnesses")]
     quorum: Option<usize>,
+    /// File with the hand-overs from that key to newer ones (`audit key --hand-over`); of a service or a
+    /// data directory they are asked for
+    #[arg(long, value_name = "FILE", requires = "verifier")]
+    hand_over: Option<PathBuf>,
 }
 
 /// A checkpoint that is believed, and who has signed it beside the log.
@@ -41,8 +47,20 @@ impl Trust {
         !self.witnesses.is_empty()
     }
 
+    /// The keys that are believed: the one that is said, and those to which the log was handed over since,
+    /// by the file or what was `found`.
+    pub(super) fn keys(&self, found: Vec<HandOver>) -> Result<LogKeys, Error> {
+        let hand_overs = match &self.hand_over {
+            Some(path) => {
+                HandOver::parse_all(&fs::read(path).map_err(Error::file("reading", path))?)?
+            }
+            None => found,
+        };
+        Ok(LogKeys::follow(self.verifier()?, &hand_overs)?)
+    }
+
     /// The log's key.
-    pub(super) fn verifier(&self) -> Result<&str, Error> {
+    fn verifier(&self) -> Result<&str, Error> {
         let missing = || {
             Error::Usage(
                 "say with --verifier whose signature is believed: the last line of `strongroom \
@@ -61,21 +79,17 @@ impl Trust {
     }
 
     /// Opens a checkpoint that the log has signed, and enough witnesses.
-    pub(super) fn open(&self, note: &[u8]) -> Result<Believed, Error> {
-        let checkpoint = self.open_newest(note)?;
-        Ok(Believed { checkpoint, witnessed: self.policy()?.check(note)? })
-    }
-
-    /// Opens a checkpoint that the log has signed. Witnesses come later.
-    pub(super) fn open_newest(&self, note: &[u8]) -> Result<Checkpoint, Error> {
-        Ok(Checkpoint::open(note, self.verifier()?)?)
+    pub(super) fn open(&self, keys: &LogKeys, note: &[u8]) -> Result<Believed, Error> {
+        Ok(Believed { checkpoint: keys.open(note)?, witnessed: self.policy()?.check(note)? })
     }
 
     /// Verifies that an entry is the record that a proof says it is.
     pub(super) fn proof(&self, proof: &Path, entry: &Path) -> Result<Value, Error> {
         let read = |path: &Path| fs::read(path).map_err(Error::file("reading", path));
         let proof = ProofFile::parse(&read(proof)?)?;
-        let checkpoint = proof.verify(&read(entry)?, self.verifier()?)?;
+        let keys = self.keys(Vec::new())?;
+        let (_, key) = keys.open_by(&proof.checkpoint)?;
+        let checkpoint = proof.verify(&read(entry)?, key)?;
         let witnessed = self.policy()?.check(&proof.checkpoint)?;
         let mut found = json!({
             "verified": true,

@@ -1,5 +1,6 @@
 //! `strongroom audit verify` and `key`: what the log's key says, and whether the log agrees.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,8 +12,9 @@ use super::super::error::Error;
 use super::super::output::{Output, say};
 use super::Offline;
 use super::prove::consistency;
+use super::rotate::keys;
 use super::trust::{Believed, Trust, add, names};
-use crate::audit::{self, Checkpoint, TreeName};
+use crate::audit::{self, Checkpoint, HandOver, Log, TreeName};
 use crate::proto::v1;
 
 /// Recompute the whole tree and compare it with the signed checkpoint.
@@ -54,12 +56,14 @@ impl Verify {
             room.service().read_log(|log| log.contains_tree(older)).map_err(Error::from)
         };
         let found = checked.map_err(Error::from).and_then(|head| {
-            if self.trust.is_said() && head.size > 0 {
-                self.trust.open_newest(&head.checkpoint)?;
-            }
             let mut found = verified(head.size, &head.root);
+            if !self.trust.is_said() || head.size == 0 {
+                return Ok(found);
+            }
+            let keys = self.trust.keys(room.service().read_log(Log::hand_overs)?)?;
+            keys.open(&head.checkpoint)?;
             if self.trust.wants_witnesses() {
-                let believed = self.trust.open(&cosigned.ok_or(Error::NotCosigned)?.note)?;
+                let believed = self.trust.open(&keys, &cosigned.ok_or(Error::NotCosigned)?.note)?;
                 contained(&believed.checkpoint)?;
                 add_cosigned(&mut found, &believed);
             }
@@ -73,18 +77,23 @@ impl Verify {
     /// that are believed.
     async fn online(&self) -> Result<(), Error> {
         let mut client = self.connection.audit()?;
-        let mut believed = None;
-        if self.trust.wants_witnesses() {
+        let (mut believed, mut trusted) = (None, None);
+        if self.trust.is_said() {
+            trusted = Some(self.trust.keys(keys(&self.connection).await?.1)?);
+        }
+        if let Some(keys) = trusted.as_ref().filter(|_| self.trust.wants_witnesses()) {
             let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
             if signed.cosigned_checkpoint.is_empty() {
                 return Err(Error::NotCosigned);
             }
-            believed = Some(self.trust.open(signed.cosigned_checkpoint.as_bytes())?);
+            believed = Some(self.trust.open(keys, signed.cosigned_checkpoint.as_bytes())?);
         }
         let done = client.verify_log(v1::VerifyLogRequest {}).await?.into_inner();
         let mut found = verified(done.log_size, &done.root_hash);
         if self.trust.is_said() {
-            let newest = self.trust.open_newest(done.checkpoint.as_bytes())?;
+            // It may have been handed over since.
+            let newest = self.trust.keys(keys(&self.connection).await?.1)?;
+            let newest = newest.open(done.checkpoint.as_bytes())?;
             if (newest.size, &newest.root[..]) != (done.log_size, &done.root_hash[..]) {
                 return Err(Error::Incomplete);
             }
@@ -114,13 +123,16 @@ fn verified(size: u64, root: &[u8]) -> Value {
     json!({ "verified": true, "records": size, "root_hash": hex::encode(root) })
 }
 
-/// Print the checkpoint and, as the last line, the verifier string.
+/// Print the checkpoint and every verifier string that the log has had; the last line is the newest.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: strongroom audit key | tail -1")]
 pub(super) struct Key {
     /// Print the newest checkpoint that witnesses have signed, instead of the newest of all
     #[arg(long)]
     cosigned: bool,
+    /// Where to put what lets who trusts an older key trust the newest: every hand-over, oldest first
+    #[arg(long, value_name = "FILE")]
+    hand_over: Option<PathBuf>,
     #[command(flatten)]
     offline: Offline,
     #[command(flatten)]
@@ -129,22 +141,33 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let (newest, cosigned, verifier) = if let Some(room) = self.offline.open()? {
+        let (newest, cosigned, history, hand_overs) = if let Some(room) = self.offline.open()? {
             let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
             let newest = text(&room.service().log_head().checkpoint);
             let cosigned = room.service().cosigned_head().map(|it| text(&it.note));
-            let verifier = room.service().verifier_key();
+            let history =
+                room.service().read_log(|log| log.keys().all().map(str::to_owned).collect());
+            let hand_overs = room.service().read_log(Log::hand_overs);
             room.close()?;
-            (newest, cosigned.unwrap_or_default(), verifier)
+            (newest, cosigned.unwrap_or_default(), history, hand_overs?)
         } else {
             let request = v1::GetCheckpointRequest {};
             let found = self.connection.audit()?.get_checkpoint(request).await?.into_inner();
-            (found.checkpoint, found.cosigned_checkpoint, found.verifier_key)
+            let (history, hand_overs) = match &self.hand_over {
+                None if found.log_keys < 2 => (vec![found.verifier_key], Vec::new()),
+                _ => keys(&self.connection).await?,
+            };
+            (found.checkpoint, found.cosigned_checkpoint, history, hand_overs)
         };
+        if let Some(path) = &self.hand_over {
+            let bytes: Vec<_> = hand_overs.iter().flat_map(HandOver::encode).collect();
+            fs::write(path, bytes).map_err(Error::file("writing", path))?;
+        }
+        let history: Vec<String> = history;
         let checkpoint = if self.cosigned { cosigned } else { newest };
         if self.cosigned && checkpoint.is_empty() {
             return Err(Error::NotCosigned);
         }
-        say(&format!("{checkpoint}\n{verifier}"))
+        say(&format!("{checkpoint}\n{}", history.join("\n")))
     }
 }

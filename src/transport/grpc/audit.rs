@@ -11,12 +11,12 @@ use tonic::{Request, Response, Status};
 use super::answer::{answer, status, timestamp};
 use super::caller::caller_of;
 use super::{given, limit};
-use crate::audit::{self, TreeName};
+use crate::audit::{self, HandOver, TreeName};
 use crate::proto::v1;
 use crate::proto::v1::audit_server::Audit;
 use crate::service::{
-    Error, GetCheckpoint, GetConsistencyProof, GetInclusionProof, Query, Service, Tail, TailStart,
-    VerifyLog,
+    Error, GetCheckpoint, GetConsistencyProof, GetInclusionProof, ListLogKeys, Query, RotateLogKey,
+    Service, Tail, TailStart, VerifyLog,
 };
 
 /// The `Audit` service.
@@ -80,6 +80,7 @@ impl Audit for Door {
             checkpoint: text(&found.head.checkpoint),
             log_size: found.head.size,
             root_hash: found.head.root.to_vec(),
+            log_keys: found.log_keys,
             verifier_key: found.verifier_key,
             cosigned_log_size: found.cosigned.as_ref().map_or(0, |it| it.checkpoint.size),
             cosigned_checkpoint: found.cosigned.map(|it| text(&it.note)).unwrap_or_default(),
@@ -95,6 +96,25 @@ impl Audit for Door {
             log_size: head.size,
             root_hash: head.root.to_vec(),
             checkpoint: String::from_utf8_lossy(&head.checkpoint).into_owned(),
+        })
+    }
+
+    async fn rotate_log_key(
+        &self,
+        request: Request<v1::RotateLogKeyRequest>,
+    ) -> Result<Response<v1::RotateLogKeyResponse>, Status> {
+        let reply = self.service.call(caller_of(&request), RotateLogKey).await;
+        answer(reply, |verifier_key| v1::RotateLogKeyResponse { verifier_key })
+    }
+
+    async fn list_log_keys(
+        &self,
+        request: Request<v1::ListLogKeysRequest>,
+    ) -> Result<Response<v1::ListLogKeysResponse>, Status> {
+        let reply = self.service.call(caller_of(&request), ListLogKeys).await;
+        answer(reply, |found| v1::ListLogKeysResponse {
+            verifier_keys: found.keys.all().map(str::to_owned).collect(),
+            hand_overs: found.hand_overs.iter().map(HandOver::encode).collect(),
         })
     }
 
