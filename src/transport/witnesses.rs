@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use super::tls::{self, provider};
 use super::witness::SIZE;
 use crate::audit::CosignatureKey;
-use crate::service::{Asked, Gathered, Round, Service};
+use crate::service::{self, Asked, Gathered, Round, Service};
 
 /// Where a witness is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,11 +117,8 @@ impl WitnessClient {
 
     async fn add_checkpoint(&mut self, round: &Arc<Round>) -> Asked {
         for _ in 0..ATTEMPTS {
-            let old = self.signed;
-            if old > round.size() {
-                self.signed = 0; // it is asked what it has, next time
-                return Asked::Rollback;
-            }
+            // After a reset the log is another one, and begins anew.
+            let old = if self.signed > round.size() { 0 } else { self.signed };
             let (status, kind, body) = match self.post(round, old).await {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -132,6 +129,7 @@ impl WitnessClient {
             match status {
                 StatusCode::OK => return self.take(round, body).await,
                 StatusCode::CONFLICT => match size(kind.as_deref(), &body) {
+                    Some(size) if size > round.size() => return Asked::Rollback,
                     // It has a tree of this size, and it is another one.
                     Some(size) if size == old && old == round.size() => return Asked::Fork,
                     Some(size) if size != old => self.signed = size,
@@ -154,6 +152,11 @@ impl WitnessClient {
         match taken {
             Ok(Ok(())) => {
                 self.signed = round.size();
+                Asked::Cosigned
+            }
+            Ok(Err(error @ service::Error::Store(_))) => {
+                let error = tls::with_cause(&error);
+                tracing::error!(error, "what witnesses have signed cannot be kept");
                 Asked::Cosigned
             }
             Ok(Err(error)) => {

@@ -135,10 +135,11 @@ def test_two_strongrooms_keep_each_other_honest(tmp_path):
         assert metrics(server)["strongroom_log_cosigned_entries"] >= grown
         assert answers(server, witness.verifier, "cosigned") >= 2
         assert alarm(server, witness.verifier) == 0
-    # It is kept: a restart has it without the witnesses.
+    # It is kept: a restart has it without the witnesses, and asking them left the store clean.
     assert all(witness.stop() == 0 for witness in witnesses)
     newest = [cosigned(Client(server.address)) for server in servers]
     assert all(server.stop() == 0 for server in servers)
+    assert all((path / "fingerprint").exists() for path in data)
     server = Server("--data-dir", str(data[0]))
     kept = Client(server.address).call("Audit.GetCheckpoint").cosigned_checkpoint
     assert int(kept.split("\n")[1]) >= int(newest[0].split("\n")[1])
@@ -276,7 +277,7 @@ def test_of_a_log_that_was_copied_and_goes_on_twice_one_is_refused(tmp_path):
         pass
     until(lambda: answers(server, witness.verifier, "fork"), "the fork is noticed", 60)
     assert alarm(server, witness.verifier) == 1
-    assert client.call("Audit.GetCheckpoint").cosigned_checkpoint.split("\n")[1] < str(grown)
+    assert client.call("Audit.GetCheckpoint").cosigned_log_size < grown
     assert client.call("Keys.CreateKey"), "calls go on"
     assert server.stop() == 0
     assert "ALARM, rollback" in said.read_text() and "ALARM, fork" in said.read_text()
@@ -305,6 +306,31 @@ def test_as_many_as_the_quorum_have_to_sign(tmp_path):
     lazy["up"] = True
     note = cosigned(client)
     assert cosigned_at(note, one.verifier) and cosigned_at(note, two.verifier)
+    assert server.stop() == 0
+
+
+def test_after_a_reset_it_is_another_log_and_no_alarm(tmp_path):
+    fake, logs = Fake(lambda o, p, note: answer(o, note)), {}
+
+    def answer(old, note):
+        origin, size = note.split("\n")[:2]
+        known = logs.setdefault(origin, 0)
+        if old != known:
+            return 409, f"{known}\n", "text/x.tlog.size"
+        logs[origin] = int(size)
+        return 200, fake.sign(note)
+
+    server = Server("--ephemeral", *configured(tmp_path / "c.toml", [fake.at]))
+    client = Client(server.address)
+    for _ in range(20):
+        client.call("Keys.ListKeys")
+    cosigned(client, 20)
+    reset = urllib.request.Request(f"http://{server.address}/_strongroom/reset", method="POST")
+    assert urllib.request.urlopen(reset, timeout=10).status == 200
+    client.call("Keys.ListKeys")
+    note = cosigned(client)
+    assert int(note.split("\n")[1]) < 20 and len(logs) == 2
+    assert alarm(server, fake.verifier) == 0 and answers(server, fake.verifier, "rollback") == 0
     assert server.stop() == 0
 
 
