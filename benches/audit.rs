@@ -14,9 +14,9 @@ const RECORDS: u64 = 100_000;
 
 fn audit(criterion: &mut Criterion) {
     let made = log::MadeLog::of(RECORDS);
-    let (key, folder) = (made.log.verifier_key(), tempfile::tempdir().unwrap());
+    let (keys, folder) = (made.log.keys(), tempfile::tempdir().unwrap());
     let files = Folder::at(folder.path());
-    export(&made.log, &files, &key, |_| ()).unwrap();
+    export(&made.log, &files, &keys, |_| ()).unwrap();
     let entries: Vec<_> =
         (0..RECORDS).map(|number| log::leaf("GenerateRandom", number).bytes).collect();
     let mut group = criterion.benchmark_group("100,000 records");
@@ -29,7 +29,7 @@ fn audit(criterion: &mut Criterion) {
         });
     });
     group.bench_function("audit verify DIR", |bencher| {
-        bencher.iter(|| verify(&files, &key, &[], |_| ()).unwrap());
+        bencher.iter(|| verify(&files, &keys, &[], |_| ()).unwrap());
     });
     group.bench_function("audit verify --data-dir", |bencher| {
         bencher.iter(|| made.log.check_all().unwrap());

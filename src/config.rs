@@ -35,6 +35,44 @@ pub(crate) struct File {
     pub(crate) max_requests_per_second: Option<NonZeroU32>,
     /// Where traces are sent: a collector's address for OTLP over gRPC.
     pub(crate) otlp_endpoint: Option<String>,
+    /// Who signs the log's checkpoints, too.
+    #[serde(default)]
+    pub(crate) witness: Vec<Witness>,
+    /// How many of them are enough; all when absent.
+    pub(crate) witness_quorum: Option<usize>,
+}
+
+/// A witness of the log: `[[witness]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Witness {
+    /// `http://127.0.0.1:4567`; `https://…` with a CA.
+    pub(crate) url: String,
+    /// Its verifier string: the second line of `strongroom witness`.
+    pub(crate) key: String,
+    /// The CA of its certificate, PEM.
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// A witness's configuration file: TOML with these members, all optional.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WitnessFile {
+    /// `127.0.0.1:4567`
+    pub(crate) listen: Option<SocketAddr>,
+    /// `./strongroom-witness`
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the root key is, if not in the data directory.
+    pub(crate) root_key_file: Option<PathBuf>,
+    /// The witness's name.
+    pub(crate) name: Option<String>,
+    /// Verifier strings of the logs that are known.
+    #[serde(default)]
+    pub(crate) logs: Vec<String>,
+    /// A certificate and its issuers, PEM.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Why settings cannot be used.
@@ -86,7 +124,19 @@ pub(crate) enum Error {
 /// # Errors
 /// [`Error::Read`], [`Error::Parse`].
 pub(crate) fn read(path: Option<&Path>) -> Result<File, Error> {
-    let Some(path) = path else { return Ok(File::default()) };
+    parsed(path)
+}
+
+/// Reads a witness's configuration file, if one is named.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::Parse`].
+pub(crate) fn read_witness(path: Option<&Path>) -> Result<WitnessFile, Error> {
+    parsed(path)
+}
+
+fn parsed<T: Default + serde::de::DeserializeOwned>(path: Option<&Path>) -> Result<T, Error> {
+    let Some(path) = path else { return Ok(T::default()) };
     let text = read_text(path)?;
     toml::from_str(&text).map_err(|error| Error::Parse {
         path: path.to_owned(),

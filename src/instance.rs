@@ -51,21 +51,24 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 use zeroize::Zeroizing;
 
-use crate::audit::{Expectation, Report};
+use crate::audit::{self, Expectation, Report, WitnessPolicy};
 use crate::clock::Clock;
-use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service};
+use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service, Witnessing};
 use crate::transport::capacity::{default_connections, possible_connections};
 pub use crate::transport::client_authority::ClientAuthority;
 use crate::transport::listener::{self, Peer, Version};
-use crate::transport::router;
 use crate::transport::tls;
 pub use crate::transport::tls::{Given, Tls};
+pub use crate::transport::witnesses::WitnessAddress;
+use crate::transport::witnesses::{self, WitnessClient, ask_witnesses};
+use crate::transport::{router, witness_router};
 
 /// A strongroom in this process.
 #[derive(Debug)]
 pub struct Strongroom {
     service: Arc<Service>,
     max_connections: Option<usize>,
+    witnesses: Vec<WitnessAddress>,
 }
 
 /// How to make a [`Strongroom`].
@@ -73,6 +76,8 @@ pub struct Strongroom {
 pub struct Builder {
     options: Options,
     max_connections: Option<usize>,
+    witnesses: Vec<WitnessAddress>,
+    quorum: Option<usize>,
 }
 
 /// Why an instance could not be made or reached.
@@ -102,6 +107,12 @@ pub enum Error {
     /// No certificate can be served.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// A witness cannot be asked.
+    #[error(transparent)]
+    Witness(#[from] witnesses::Error),
+    /// The witnesses do not fit together.
+    #[error("the witnesses cannot be used")]
+    Witnesses(#[source] audit::Error),
     /// The address cannot be listened on.
     #[error("listening on {address} failed")]
     Listen {
@@ -167,12 +178,26 @@ impl Builder {
         self
     }
 
+    /// Takes checkpoints to a witness while the instance serves; may be said several times.
+    #[must_use]
+    pub fn witness(mut self, witness: WitnessAddress) -> Self {
+        self.witnesses.push(witness);
+        self
+    }
+
+    /// How many witnesses have to have signed a checkpoint before it is shown as cosigned. Otherwise all.
+    #[must_use]
+    pub fn witness_quorum(mut self, quorum: usize) -> Self {
+        self.quorum = Some(quorum);
+        self
+    }
+
     /// Opens the store, checks it, and starts the committing thread.
     ///
     /// # Errors
-    /// [`Error::NoPlace`]; [`Error::TooManyConnections`]; [`Error::Service`] when the store is not as it
+    /// [`Error::NoPlace`]; [`Error::TooManyConnections`]; [`Error::Witness`], [`Error::Witnesses`]; [`Error::Service`] when the store is not as it
     /// was left.
-    pub fn build(self) -> Result<Strongroom, Error> {
+    pub fn build(mut self) -> Result<Strongroom, Error> {
         if self.options.data_dir.is_none() && !self.options.ephemeral {
             return Err(Error::NoPlace);
         }
@@ -180,8 +205,15 @@ impl Builder {
         if let Some(asked) = self.max_connections.filter(|asked| *asked > possible) {
             return Err(Error::TooManyConnections { asked, possible });
         }
+        for address in &self.witnesses {
+            WitnessClient::new(address)?;
+        }
+        let keys = self.witnesses.iter().map(|address| address.key.clone()).collect();
+        let policy = WitnessPolicy::new(keys, self.quorum);
+        self.options.witnesses = policy.map_err(Error::Witnesses)?;
         let service = Service::open(self.options)?;
-        Ok(Strongroom { service, max_connections: self.max_connections })
+        let (max_connections, witnesses) = (self.max_connections, self.witnesses);
+        Ok(Strongroom { service, max_connections, witnesses })
     }
 }
 
@@ -268,7 +300,7 @@ impl Strongroom {
     /// speaks TLS to those who begin so, and plain to all others.
     ///
     /// # Errors
-    /// [`Error::Reflection`]
+    /// [`Error::Reflection`], [`Error::Witness`].
     pub fn serve_until(
         &self,
         listener: TcpListener,
@@ -286,7 +318,14 @@ impl Strongroom {
             }
         };
         let most = self.max_connections.unwrap_or_else(default_connections);
-        Ok(listener::serve(listener, router, tls, most, metrics, shutdown))
+        let clients: Result<Vec<_>, _> = self.witnesses.iter().map(WitnessClient::new).collect();
+        let asking = tokio::spawn(ask_witnesses(Arc::clone(&self.service), clients?));
+        let served = listener::serve(listener, router, tls, most, metrics, shutdown);
+        Ok(async move {
+            served.await;
+            // It holds the store while it asks, and ends when shutdown begins.
+            let _ = asking.await;
+        })
     }
 
     /// Finishes what is queued; a store in a data directory is left with the mark of a clean
@@ -361,6 +400,31 @@ impl std::fmt::Debug for Unexpected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
     }
+}
+
+/// Serves a witness until `shutdown` resolves, then drains; TLS and plain on the same port.
+///
+/// # Errors
+/// [`Error::Tls`], [`Error::Listen`].
+pub fn serve_witness(
+    witness: &Arc<Witnessing>,
+    listener: TcpListener,
+    given: Option<&Given>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+    let tls = match given {
+        Some(given) => Tls::given(given)?,
+        None => {
+            let unbound = ([0, 0, 0, 0], 0).into();
+            let address = listener.local_addr();
+            let address = address.map_err(|source| Error::Listen { address: unbound, source })?;
+            let folder = witness.witness().path().join("tls");
+            Tls::own(&folder, address.ip(), Clock::default().now())?
+        }
+    };
+    let metrics = Arc::clone(witness.metrics());
+    let (router, most) = (witness_router(witness), default_connections());
+    Ok(listener::serve(listener, router, Some(tls), most, metrics, shutdown))
 }
 
 /// Listens on an address.

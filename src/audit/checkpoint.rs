@@ -14,7 +14,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
-use signed_note::{Note, NoteError, Signature, StandardVerifier, VerifierList};
+use signed_note::{Note, NoteError, Signature, StandardVerifier, Verifier, VerifierList};
 use tlog_tiles::tlog::Hash;
 
 use super::Error;
@@ -38,25 +38,43 @@ impl Checkpoint {
     /// [`Error::Checkpoint`] for a malformed note or key, an unknown or wrong signature, or a text
     /// that is no checkpoint of the key's own origin.
     pub fn open(note: &[u8], verifier_key: &str) -> Result<Self, Error> {
-        if note.len() > MAX_NOTE || verifier_key.len() > MAX_NOTE {
+        Ok(Self::open_by(note, &[verifier_key])?.0)
+    }
+
+    /// The same with several keys of one log; also tells which of them have signed, at least one.
+    pub(super) fn open_by(
+        note: &[u8],
+        verifier_keys: &[&str],
+    ) -> Result<(Self, Vec<usize>), Error> {
+        if note.len() > MAX_NOTE || verifier_keys.iter().any(|key| key.len() > MAX_NOTE) {
             return Err(Error::Checkpoint("it is too long"));
         }
         let note = Note::from_bytes(note).map_err(|_| Error::Checkpoint("it is no signed note"))?;
-        let verifier = StandardVerifier::new(verifier_key)
-            .map_err(|_| Error::Checkpoint("the verifier string is malformed"))?;
-        let name = verifier_key.split('+').next().unwrap_or_default();
+        let mut known = Vec::with_capacity(verifier_keys.len());
+        let mut verifiers: Vec<Box<dyn Verifier>> = Vec::with_capacity(verifier_keys.len());
+        for verifier_key in verifier_keys {
+            let verifier = StandardVerifier::new(verifier_key)
+                .map_err(|_| Error::Checkpoint("the verifier string is malformed"))?;
+            known.push((verifier.name().to_owned(), verifier.key_id()));
+            verifiers.push(Box::new(verifier));
+        }
         let checkpoint = Self::parse(note.text());
         // Whose it says to be is believed for the refusal's words only.
-        if checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.origin != name) {
+        if checkpoint.as_ref().is_some_and(|it| known.iter().any(|(name, _)| *name != it.origin)) {
             return Err(Error::Checkpoint("it is another log's"));
         }
-        note.verify(&VerifierList::new(vec![Box::new(verifier)])).map_err(|error| {
+        let (verified, _) = note.verify(&VerifierList::new(verifiers)).map_err(|error| {
             Error::Checkpoint(match error {
                 NoteError::InvalidSignature { .. } => "its signature is wrong",
                 _ => "it is not signed by the log's key",
             })
         })?;
-        checkpoint.ok_or(Error::Checkpoint("the signed text is no checkpoint"))
+        let checkpoint = checkpoint.ok_or(Error::Checkpoint("the signed text is no checkpoint"))?;
+        let has_signed = |(name, id): &(String, u32)| {
+            verified.iter().any(|signature| signature.name() == name && signature.id() == *id)
+        };
+        let signed = known.iter().enumerate().filter(|(_, key)| has_signed(key));
+        Ok((checkpoint, signed.map(|(place, _)| place).collect()))
     }
 
     /// The size in a note that this process signed itself; 0 for the empty log, which has none.
@@ -65,7 +83,7 @@ impl Checkpoint {
         note.and_then(|note| Self::parse(note.text())).map_or(0, |checkpoint| checkpoint.size)
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split('\n');
         let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
         let number: u64 = size.parse().ok()?;
@@ -109,18 +127,31 @@ impl LogSigner {
         signed_note::new_ed25519_verifier_key(&self.origin, &self.key.verifying_key())
     }
 
-    /// Signs a tree head; returns the signed note.
+    /// A signer of another key, for the same log.
+    pub(super) fn successor(&self, seed: &SecretKey) -> Result<Self, Error> {
+        Self::new(&self.origin, seed)
+    }
+
+    /// Signs a tree head, with a successor when it takes over there; returns the signed note.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] never in practice: the text is well-formed by construction.
-    pub(super) fn sign(&self, size: u64, root: Hash) -> Result<Vec<u8>, Error> {
+    pub(super) fn sign(
+        &self,
+        size: u64,
+        root: Hash,
+        successor: Option<&Self>,
+    ) -> Result<Vec<u8>, Error> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), size, root: root.0 };
         let text = checkpoint.text();
-        let signature = self.key.sign(text.as_bytes()).to_bytes().to_vec();
         let malformed = |_| Error::Checkpoint("it cannot be written");
-        let signature =
-            Signature::new(self.origin.clone(), self.key_id, signature).map_err(malformed)?;
-        Ok(Note::new(text.as_bytes(), &[signature]).map_err(malformed)?.to_bytes())
+        let mut signatures = Vec::with_capacity(2);
+        for signer in std::iter::once(self).chain(successor) {
+            let signature = signer.key.sign(text.as_bytes()).to_bytes().to_vec();
+            let signature = Signature::new(signer.origin.clone(), signer.key_id, signature);
+            signatures.push(signature.map_err(malformed)?);
+        }
+        Ok(Note::new(text.as_bytes(), &signatures).map_err(malformed)?.to_bytes())
     }
 }
 
@@ -148,7 +179,7 @@ mod tests {
     #[test]
     fn what_was_signed_opens_with_the_verifier_string_alone() {
         let signer = signer("example.com/log");
-        let note = signer.sign(7, Hash([3; 32])).unwrap();
+        let note = signer.sign(7, Hash([3; 32]), None).unwrap();
         let opened = Checkpoint::open(&note, &signer.verifier_key()).unwrap();
         assert_eq!((opened.size, opened.root), (7, [3; 32]));
         let other = LogSigner::new("example.com/log", &SecretKey::from_bytes([8; 32])).unwrap();
@@ -160,7 +191,7 @@ mod tests {
     fn no_altered_byte_verifies() {
         let signer = signer("example.com/log");
         let key = signer.verifier_key();
-        let note = signer.sign(7, Hash([3; 32])).unwrap();
+        let note = signer.sign(7, Hash([3; 32]), None).unwrap();
         for place in 0..note.len() {
             let mut altered = note.clone();
             altered[place] ^= 1;

@@ -4,12 +4,14 @@
 //! equal bytes; still, readers hash the stored bytes, never their own serialisation.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::Error;
+use super::checkpoint::LogSigner;
 use super::term::{Term, alias_name};
 
 /// Bytes of an entry at the most: what a C2SP entry bundle can hold.
@@ -90,6 +92,17 @@ pub struct Leaf {
     pub bytes: Vec<u8>,
     pub(super) time: i64,
     pub(super) terms: Vec<Term>,
+    /// Who signs from this entry's checkpoint on, when it hands the log over.
+    pub(super) successor: Option<Arc<LogSigner>>,
+}
+
+impl Leaf {
+    /// The entry by which the log is handed over to another key.
+    #[must_use]
+    pub fn handing_over_to(mut self, successor: Option<Arc<LogSigner>>) -> Self {
+        self.successor = successor;
+        self
+    }
 }
 
 impl Event {
@@ -130,7 +143,7 @@ impl Event {
             self.cut_down();
             bytes = self.encode();
         }
-        Leaf { bytes, time: self.time.timestamp_micros(), terms: Term::of(&self) }
+        Leaf { bytes, time: self.time.timestamp_micros(), terms: Term::of(&self), successor: None }
     }
 
     /// Whether it is of this program's own operations (reading the trail, explaining access) and so no

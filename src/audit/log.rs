@@ -16,7 +16,9 @@ use super::bundle::{Bundle, entries, first_of, hash_place, malformed};
 use super::checkpoint::{Checkpoint, LogSigner};
 use super::event::{Event, Leaf};
 use super::index::{Index, Step};
+use super::keys::{HandOver, LogKeys};
 use super::tree::Frontier;
+use crate::crypto::SecretKey;
 use crate::store::{Direction, Engine, Row, Space};
 
 /// The signed head of the log.
@@ -52,30 +54,54 @@ pub struct Extension {
     pub checkpoint: Vec<u8>,
     head: Head,
     indexed: Step,
+    /// Who signs from here on, when that is another one.
+    ring: Option<Ring>,
+}
+
+/// The log's keys: who signs now, and how it came to that.
+#[derive(Debug, Clone)]
+struct Ring {
+    signer: Arc<LogSigner>,
+    keys: LogKeys,
+    /// Where the record of each successor is, and the note that both have signed.
+    hand_overs: Vec<(u64, Vec<u8>)>,
 }
 
 /// The append-only log.
 #[derive(Debug)]
 pub struct Log {
     pub(super) engine: Arc<Engine>,
-    signer: LogSigner,
+    ring: RwLock<Arc<Ring>>,
     edge: Mutex<Frontier>,
     head: RwLock<Arc<Head>>,
     pub(super) index: Index,
 }
 
 impl Log {
-    /// Opens the log of a store: its checkpoint must be signed by `signer`, match the tree's
-    /// hashes, and the entries must end where it says.
+    /// Opens the log of a store that has one key: as [`Self::open_with`].
     ///
     /// # Errors
-    /// [`Error::Checkpoint`], [`Error::Damaged`], [`Error::Store`].
+    /// As [`Self::open_with`].
     pub fn open(engine: Arc<Engine>, signer: LogSigner) -> Result<Self, Error> {
+        Self::open_with(engine, signer, Vec::new())
+    }
+
+    /// Opens the log of a store: its checkpoint must be signed by the last of its keys (`first` and its
+    /// successors in their order), match the tree's hashes, and the entries must end where it says.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`], [`Error::Damaged`], [`Error::HandOver`], [`Error::Store`].
+    pub fn open_with(
+        engine: Arc<Engine>,
+        first: LogSigner,
+        successors: Vec<LogSigner>,
+    ) -> Result<Self, Error> {
+        let ring = Ring::open(&engine, first, successors)?;
         let stored = engine.read(Space::Meta, CHECKPOINT)?;
         let end = last_bundle(&engine)?;
         let head = match stored {
             Some(note) => {
-                let checkpoint = Checkpoint::open(&note, &signer.verifier_key())?;
+                let checkpoint = ring.keys.open(&note)?;
                 Head { size: checkpoint.size, root: checkpoint.root, checkpoint: note }
             }
             None => Head { size: 0, root: tlog::EMPTY_HASH.0, checkpoint: Vec::new() },
@@ -92,7 +118,7 @@ impl Log {
         let index = Index::open(&engine, head.size)?;
         let log = Self {
             engine,
-            signer,
+            ring: RwLock::new(Arc::new(ring)),
             index,
             edge: Mutex::default(),
             head: RwLock::new(Arc::new(head.clone())),
@@ -104,6 +130,9 @@ impl Log {
         })?;
         let newest = log.read(head.size - head.size % BLOCK, usize::MAX)?;
         log.index.fill(newest.iter().map(|record| &record.event));
+        for (_, note) in &log.ring.read().hand_overs {
+            log.contains(note)?;
+        }
         Ok(log)
     }
 
@@ -117,7 +146,11 @@ impl Log {
         let first_index = edge.size();
         let mut rows = Vec::with_capacity(8 + leaves.len());
         let mut bundle = Bundle::new(first_index);
+        let mut handed_over = None;
         for leaf in &leaves {
+            if let Some(successor) = &leaf.successor {
+                handed_over = Some((edge.size(), Arc::clone(successor)));
+            }
             if bundle.is_full(leaf.bytes.len()) {
                 std::mem::replace(&mut bundle, Bundle::new(edge.size())).into_rows(&mut rows);
             }
@@ -128,18 +161,30 @@ impl Log {
         bundle.into_rows(&mut rows);
         let indexed = self.index.extend(&leaves, &mut rows);
         let root = edge.root();
-        let checkpoint = self.signer.sign(edge.size(), root)?;
+        let ring = Arc::clone(&self.ring.read());
+        let successor = handed_over.as_ref().map(|(_, successor)| successor.as_ref());
+        let checkpoint = ring.signer.sign(edge.size(), root, successor)?;
+        let ring = match handed_over {
+            Some((index, successor)) => Some(ring.handed_over(index, &checkpoint, successor)?),
+            None => None,
+        };
+        if let Some(row) = ring.as_ref().and_then(Ring::newest_row) {
+            rows.push(row);
+        }
         rows.push(Row {
             space: Space::Meta,
             key: CHECKPOINT.to_vec(),
             value: Some(checkpoint.clone()),
         });
         let head = Head { size: edge.size(), root: root.0, checkpoint: checkpoint.clone() };
-        Ok(Extension { rows, first_index, checkpoint, head, indexed })
+        Ok(Extension { rows, first_index, checkpoint, head, indexed, ring })
     }
 
     /// Shows a durable extension to readers.
     pub fn publish(&self, extension: &Extension) {
+        if let Some(ring) = &extension.ring {
+            *self.ring.write() = Arc::new(ring.clone());
+        }
         let head = Arc::new(extension.head.clone());
         self.index.publish(&extension.indexed, || *self.head.write() = head);
     }
@@ -150,10 +195,45 @@ impl Log {
         Arc::clone(&self.head.read())
     }
 
-    /// The C2SP verifier string of the log's key.
+    /// The C2SP verifier string of the key that signs the log now.
     #[must_use]
     pub fn verifier_key(&self) -> String {
-        self.signer.verifier_key()
+        self.ring.read().keys.current().to_owned()
+    }
+
+    /// Every key that the log has had.
+    #[must_use]
+    pub fn keys(&self) -> LogKeys {
+        self.ring.read().keys.clone()
+    }
+
+    /// A signer that could take over.
+    ///
+    /// # Errors
+    /// [`Error::Origin`] never in practice.
+    pub fn successor(&self, seed: &SecretKey) -> Result<LogSigner, Error> {
+        self.ring.read().signer.successor(seed)
+    }
+
+    /// From each key to the next: what lets who trusts the one trust the other.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Store`].
+    pub fn hand_overs(&self) -> Result<Vec<HandOver>, Error> {
+        let ring = Arc::clone(&self.ring.read());
+        let prove = |(index, note): &(u64, Vec<u8>)| {
+            let proof = self.prove_up_to(*index, note.clone())?;
+            Ok(HandOver { proof, entry: self.entry(*index)? })
+        };
+        ring.hand_overs.iter().map(prove).collect()
+    }
+
+    /// Opens a checkpoint of this log's own.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it is none.
+    pub fn open_checkpoint(&self, note: &[u8]) -> Result<Checkpoint, Error> {
+        self.ring.read().keys.open(note)
     }
 
     /// Whether the log still contains the tree of an older checkpoint of its own.
@@ -162,7 +242,7 @@ impl Log {
     /// [`Error::Damaged`] when it does not, saying which records are missing;
     /// [`Error::Checkpoint`] when `note` is not this log's.
     pub fn contains(&self, note: &[u8]) -> Result<(), Error> {
-        let older = Checkpoint::open(note, &self.signer.verifier_key())?;
+        let older = self.open_checkpoint(note)?;
         self.contains_tree(&older).map_err(|error| match error {
             Error::Rollback { size, older } => Error::Damaged(format!(
                 "it ends at record {size}, but record {} was already acknowledged: records \
@@ -268,6 +348,59 @@ impl Log {
     }
 }
 
+impl Ring {
+    /// Puts the keys of a store together: each successor by the note that it signed with the one before.
+    fn open(engine: &Engine, first: LogSigner, successors: Vec<LogSigner>) -> Result<Self, Error> {
+        let keys = LogKeys::new(&first.verifier_key());
+        let mut ring = Self { signer: Arc::new(first), keys, hand_overs: Vec::new() };
+        for successor in successors {
+            let missing = || Error::Damaged("a hand-over of the log's key is missing".to_owned());
+            let row = engine.read(Space::Meta, &ring.next_place())?.ok_or_else(missing)?;
+            let (index, note) = row.split_first_chunk::<8>().ok_or_else(missing)?;
+            ring = ring.handed_over(u64::from_be_bytes(*index), note, Arc::new(successor))?;
+        }
+        if engine.read(Space::Meta, &ring.next_place())?.is_some() {
+            return Err(Error::Damaged(
+                "a key to which the log was handed over is missing".to_owned(),
+            ));
+        }
+        Ok(ring)
+    }
+
+    /// The ring after another key took over at a checkpoint that both have signed.
+    fn handed_over(
+        &self,
+        index: u64,
+        note: &[u8],
+        successor: Arc<LogSigner>,
+    ) -> Result<Self, Error> {
+        let mut next = self.clone();
+        next.keys.take_over(note, &successor.verifier_key())?;
+        next.hand_overs.push((index, note.to_vec()));
+        next.signer = successor;
+        Ok(next)
+    }
+
+    /// Where the next hand-over is kept.
+    fn next_place(&self) -> Vec<u8> {
+        place_of(self.hand_overs.len())
+    }
+
+    /// The row of the newest hand-over.
+    fn newest_row(&self) -> Option<Row> {
+        let (index, note) = self.hand_overs.last()?;
+        let value = [&index.to_be_bytes()[..], note].concat();
+        let key = place_of(self.hand_overs.len() - 1);
+        Some(Row { space: Space::Meta, key, value: Some(value) })
+    }
+}
+
+/// A hand-over's key in [`Space::Meta`]; the first one is to key number 2.
+fn place_of(place: usize) -> Vec<u8> {
+    let number = u32::try_from(place + 2).unwrap_or(u32::MAX);
+    [HAND_OVER, &number.to_be_bytes()].concat()
+}
+
 /// A stored hash in the row of the bundle that begins with entry `first`, if it is there.
 fn hash_in(first: u64, row: &[u8], place: u64) -> Option<Hash> {
     row.as_chunks::<32>().0.get(hash_place(first, place)?).copied().map(Hash)
@@ -284,6 +417,8 @@ impl HashReader for Stored<'_> {
 
 /// Where the newest signed note lies in [`Space::Meta`].
 const CHECKPOINT: &[u8] = b"checkpoint";
+/// Where hand-overs lie in it, by the number of the key that took over.
+const HAND_OVER: &[u8] = b"hand-over";
 
 /// One past the last entry that is stored.
 fn last_bundle(engine: &Engine) -> Result<u64, Error> {

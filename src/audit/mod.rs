@@ -11,6 +11,10 @@
 //! |---|---|
 //! | `event.rs` | what is written down of a call |
 //! | `checkpoint.rs` | signed tree heads |
+//! | `cosignature.rs` | what witnesses sign |
+//! | `policy.rs` | how many witnesses are enough |
+//! | `witness.rs` | the witness that strongroom is to other logs |
+//! | `keys.rs` | the log's keys, of which one takes over from another |
 //! | `bundle.rs` | how entries and hashes lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
 //! | `tree.rs` | the right edge of a growing tree |
@@ -34,28 +38,36 @@ mod bundle;
 mod check;
 mod checkpoint;
 mod cloudtrail;
+mod cosignature;
 mod event;
 mod expect;
 pub mod files;
 mod filter;
 mod index;
+mod keys;
 mod log;
 mod lookup;
+mod policy;
 mod postings;
 mod proof;
 mod query;
 mod term;
 mod tree;
+mod witness;
 
 pub use checkpoint::{Checkpoint, LogSigner};
 pub use cloudtrail::{CloudTrailEvent, CloudTrailResource, aws_name};
+pub use cosignature::{Cosignature, CosignatureKey, Cosigned, Cosigner, cosigned};
 pub use event::{Event, Leaf, MAX_LEN, Outcome};
 pub use expect::{Counted, Expectation, Report, Times};
 pub use filter::Filter;
+pub use keys::{HandOver, LogKeys, ROTATE_LOG_KEY, SUCCESSOR};
 pub use log::{Extension, Head, Log, Record};
 pub use lookup::{InvalidLookup, LookedUp, Lookup};
+pub use policy::{WitnessPolicy, Witnessed};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
+pub use witness::{AddCheckpoint, Refusal, Witness};
 
 use std::path::PathBuf;
 
@@ -104,6 +116,9 @@ pub enum Error {
         /// Records of the checkpoint.
         size: u64,
     },
+    /// What should let a key's successor be trusted does not.
+    #[error("the hand-over does not verify: {0}")]
+    HandOver(&'static str),
     /// There is no such record in the tree.
     #[error("there is no record {index} in a tree of {size} records")]
     NoRecord {
@@ -137,6 +152,17 @@ pub enum Error {
     /// A proof is none, or proves something else.
     #[error("the proof does not verify: {0}")]
     Proof(&'static str),
+    /// Witnesses and their number do not fit.
+    #[error("{0}")]
+    Policy(&'static str),
+    /// Not enough witnesses have signed.
+    #[error("{found} of the known witnesses have signed the checkpoint, and {needed} are needed")]
+    Quorum {
+        /// Whose cosignatures are there and good.
+        found: usize,
+        /// As many have to be.
+        needed: usize,
+    },
     /// A condition that no record could meet.
     #[error("{0}")]
     Query(&'static str),
@@ -163,6 +189,22 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The verifier string of a witness is none.
+    #[error(
+        "{0:?} is no verifier string of a witness (name, key id and key of type 04, joined by +)"
+    )]
+    WitnessKey(String),
+    /// What a witness has signed of a log is not what it kept.
+    #[error(
+        "{path} is not what this witness kept of {log}; restore it from a backup, or ask the log for its \
+         newest checkpoint that this witness has signed and put it there"
+    )]
+    Witnessed {
+        /// The log's name.
+        log: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A file of an export cannot be written.
     #[error("writing {path} failed; what was exported before is as it was")]
     Write {

@@ -160,7 +160,7 @@ impl Log {
             }
             TreeName::Size(size) => Ok(Tree { size: *size, root: self.root_at(*size)? }),
             TreeName::Checkpoint(note) => {
-                let checkpoint = Checkpoint::open(note, &self.verifier_key())?;
+                let checkpoint = self.open_checkpoint(note)?;
                 self.contains_tree(&checkpoint)?;
                 Ok(Tree { size: checkpoint.size, root: checkpoint.root })
             }

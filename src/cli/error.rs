@@ -49,6 +49,9 @@ pub(super) enum Error {
     /// An instance in this process refused to start or stop.
     #[error(transparent)]
     Instance(#[from] instance::Error),
+    /// Witnesses are asked for, and have signed nothing yet.
+    #[error("no checkpoint of this log has been signed by enough of its witnesses")]
+    NotCosigned,
     /// An object was not sealed or opened.
     #[error(transparent)]
     Object(#[from] sse::Error),

@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `serve.rs` | the service in the foreground |
+//! | `witness.rs` | a witness of other logs in the foreground |
 //! | `demo.rs` | the main job, shown |
 //! | `key.rs`, `alias.rs` | keys and their names |
 //! | `policy.rs` | policies explained and checked |
@@ -26,6 +27,7 @@ mod output;
 mod policy;
 mod serve;
 mod telemetry;
+mod witness;
 
 use std::io;
 use std::process::ExitCode;
@@ -61,6 +63,8 @@ enum Command {
     Open(object::Open),
     /// Read, follow and verify the audit trail
     Audit(audit::Audit),
+    /// Sign other logs' checkpoints, as a witness
+    Witness(Box<witness::Witness>),
     /// Print a completion script
     #[command(
         after_help = "Example: strongroom completions bash > /etc/bash_completion.d/strongroom"
@@ -112,6 +116,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Seal(seal) => seal.run().await,
             Command::Open(open) => open.run().await,
             Command::Audit(audit) => audit.run().await,
+            Command::Witness(witness) => witness.run().await,
             Command::Completions { shell } => {
                 clap_complete::generate(
                     shell,
@@ -150,6 +155,8 @@ mod tests {
             "strongroom seal FILE -o OUT --key alias/x --context a=b --context c=d",
             "strongroom open IN -o OUT",
             "strongroom policy explain --principal P --action A --resource R --context a:b=c",
+            "strongroom witness --listen 127.0.0.1:0 --data-dir DIR --log a --log b",
+            "strongroom witness key --data-dir DIR",
             "strongroom policy check FILE FILE --kind trust --output json",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

@@ -12,8 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::error::{Error, with_causes};
 use super::hardening;
 use super::output::{note, say};
+use crate::audit::CosignatureKey;
 use crate::config;
-use crate::instance::{self, ClientAuthority, Given, Strongroom, Tls, bind};
+use crate::instance::{self, ClientAuthority, Given, Strongroom, Tls, WitnessAddress, bind};
 use crate::service::{Credentials, Service};
 
 /// Run the service until it is told to stop (SIGINT or SIGTERM)
@@ -66,7 +67,8 @@ pub(super) struct Serve {
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
     /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `client_ca`, `client_crl`,
-    /// `credentials`, `max_connections`, `max_requests_per_second` and `otlp_endpoint`
+    /// `credentials`, `max_connections`, `max_requests_per_second`, `otlp_endpoint`, `witness_quorum` and
+    /// `[[witness]]` tables with `url`, `key` and `ca`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -112,6 +114,14 @@ impl Serve {
         }
         if let Some(most) = self.max_requests_per_second.or(file.max_requests_per_second) {
             builder = builder.max_requests_per_second(most);
+        }
+        for witness in file.witness {
+            let key = CosignatureKey::parse(&witness.key)?;
+            let authority = witness.ca;
+            builder = builder.witness(WitnessAddress { url: witness.url, key, authority });
+        }
+        if let Some(quorum) = file.witness_quorum {
+            builder = builder.witness_quorum(quorum);
         }
         let room = builder.build()?;
         let listener = bind(listen).await?;
@@ -192,7 +202,7 @@ fn reload_when_told(
 }
 
 /// Resolves at the first SIGINT or SIGTERM.
-fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+pub(super) fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     Ok(async move {

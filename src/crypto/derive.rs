@@ -39,11 +39,13 @@ pub enum Purpose {
     SessionToken,
     /// What sessions are made with, from the root key.
     SessionsSecret,
+    /// The seed of a witness's signing key, from its root key and its name.
+    WitnessSeed,
 }
 
 impl Purpose {
     /// Every purpose, for the test that labels are distinct.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CiphertextBlob,
         Self::ImportToken,
         Self::KeysSecret,
@@ -57,6 +59,7 @@ impl Purpose {
         Self::SessionSecret,
         Self::SessionToken,
         Self::SessionsSecret,
+        Self::WitnessSeed,
     ];
 
     /// The label that goes into HKDF's `info`.
@@ -76,6 +79,7 @@ impl Purpose {
             Self::SessionSecret => "strongroom/v1/session-secret",
             Self::SessionToken => "strongroom/v1/session-token",
             Self::SessionsSecret => "strongroom/v1/sessions-secret",
+            Self::WitnessSeed => "strongroom/v1/witness-seed",
         }
     }
 }

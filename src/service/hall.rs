@@ -18,7 +18,7 @@ use super::opening::{Opened, temporary_folder};
 use super::operation::Rooms;
 use super::rate::Rate;
 use super::slow_lane::SlowLane;
-use crate::audit::{self, Head, Log};
+use crate::audit::{self, Head, Log, WitnessPolicy};
 use crate::clock::Clock;
 use crate::store::Durability;
 
@@ -37,6 +37,8 @@ pub struct Options {
     pub credentials: Option<Credentials>,
     /// Calls a second that are answered; any number when there is none.
     pub max_requests_per_second: Option<NonZeroU32>,
+    /// Who signs this log's checkpoints, too.
+    pub witnesses: WitnessPolicy,
 }
 
 /// A root key that is given: 64 hex digits or base64 of 32 bytes. Wiped on drop, redacted in `Debug`,
@@ -59,7 +61,7 @@ impl RootKey {
     }
 
     /// Borrows the secret, with where it came from.
-    fn expose(&self) -> (&str, &str) {
+    pub(super) fn expose(&self) -> (&str, &str) {
         (&self.text, &self.from)
     }
 }
@@ -82,6 +84,7 @@ pub struct Service {
     metrics: Arc<Metrics>,
     slow_lane: SlowLane,
     rate: Option<Rate>,
+    witnesses: WitnessPolicy,
     closing: watch::Sender<bool>,
 }
 
@@ -112,6 +115,7 @@ impl Service {
             metrics,
             slow_lane: SlowLane::default(),
             rate: options.max_requests_per_second.map(Rate::new),
+            witnesses: options.witnesses,
             closing: watch::Sender::new(false),
         }))
     }
@@ -239,6 +243,12 @@ impl Service {
         self.rate.as_ref()
     }
 
+    /// Who signs this log's checkpoints, too.
+    #[must_use]
+    pub const fn witnesses(&self) -> &WitnessPolicy {
+        &self.witnesses
+    }
+
     /// What watchers see.
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
@@ -251,6 +261,7 @@ impl Service {
         let opened = self.opened();
         self.metrics.text(Reading {
             log_entries: opened.rooms.log.head().size,
+            cosigned: opened.rooms.cosigned.read().as_ref().map_or(0, |it| it.checkpoint.size),
             store_bytes: opened.size_on_disk(),
             healthy: !opened.committer.is_stopped(),
         })
@@ -262,7 +273,8 @@ impl Service {
     }
 
     /// Whether shutdown has begun.
-    pub(super) fn closing(&self) -> watch::Receiver<bool> {
+    #[must_use]
+    pub fn closing(&self) -> watch::Receiver<bool> {
         self.closing.subscribe()
     }
 

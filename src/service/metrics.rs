@@ -1,7 +1,7 @@
 //! What a watcher sees: counts and times of calls, commits, connections, in OpenMetrics' text.
 //!
-//! Labels are names from the register and from fixed sets: never a key, a principal or what a caller
-//! wrote.
+//! Labels are names from the register, from the configuration (witnesses) and from fixed sets: never a key, a
+//! principal or what a caller wrote.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::cosigning::Asked;
 use crate::audit::Outcome;
 use crate::store::GroupCommitted;
 
@@ -30,6 +31,20 @@ pub struct Metrics {
     log_entries: Gauge<u64, AtomicU64>,
     store_bytes: Gauge<u64, AtomicU64>,
     healthy: Gauge,
+    cosigned: Gauge<u64, AtomicU64>,
+    witness_answers: Family<Answer, Counter>,
+    witness_alarm: Family<Witness, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    witness: String,
+    answer: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Witness {
+    witness: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +66,7 @@ pub struct ConnectionCounted(Gauge);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
     pub(super) log_entries: u64,
+    pub(super) cosigned: u64,
     pub(super) store_bytes: u64,
     pub(super) healthy: bool,
 }
@@ -85,6 +101,15 @@ impl Metrics {
         registry.register_with_unit("store", about, Unit::Bytes, store_bytes.clone());
         let healthy = Gauge::default();
         registry.register("healthy", "1, or 0 after a failed write", healthy.clone());
+        let cosigned = Gauge::default();
+        let about = "Records in the newest tree that enough witnesses have signed";
+        registry.register("log_cosigned_entries", about, cosigned.clone());
+        let witness_answers = Family::default();
+        let about = "What witnesses made of this log's checkpoints";
+        registry.register("witness_answers", about, witness_answers.clone());
+        let witness_alarm = Family::default();
+        let about = "1 while a witness says that it has seen another past of this log";
+        registry.register("witness_alarm", about, witness_alarm.clone());
         Self {
             registry,
             calls,
@@ -96,7 +121,23 @@ impl Metrics {
             log_entries,
             store_bytes,
             healthy,
+            cosigned,
+            witness_answers,
+            witness_alarm,
         }
+    }
+
+    /// Counts what a witness answered. An alarm stays until it signs again.
+    pub(super) fn witness_answered(&self, witness: &str, asked: Asked) {
+        let named = Witness { witness: witness.to_owned() };
+        let alarm = self.witness_alarm.get_or_create_owned(&named);
+        match asked {
+            Asked::Cosigned => alarm.set(0),
+            asked if asked.is_alarm() => alarm.set(1),
+            _ => 0,
+        };
+        let answer = Answer { witness: named.witness, answer: asked.as_str() };
+        self.witness_answers.get_or_create(&answer).inc();
     }
 
     /// Counts a call. `outcome` is none when it could not be recorded.
@@ -135,6 +176,7 @@ impl Metrics {
     /// OpenMetrics' text.
     pub(super) fn text(&self, reading: Reading) -> String {
         self.log_entries.set(reading.log_entries);
+        self.cosigned.set(reading.cosigned);
         self.store_bytes.set(reading.store_bytes);
         self.healthy.set(i64::from(reading.healthy));
         let mut out = String::new();
@@ -178,7 +220,10 @@ mod tests {
         metrics.committed(GroupCommitted { entries: 3, sync: took });
         let held = metrics.connected(true);
         metrics.turned_away();
-        let reading = Reading { log_entries: 4, store_bytes: 5, healthy: true };
+        for asked in [Asked::Fork, Asked::Unreachable, Asked::Cosigned, Asked::Rollback] {
+            metrics.witness_answered("w.example", asked);
+        }
+        let reading = Reading { log_entries: 4, cosigned: 3, store_bytes: 5, healthy: true };
         let text = metrics.text(reading);
         for line in [
             "strongroom_call_duration_seconds_count{operation=\"Decrypt\",outcome=\"success\"} 1",
@@ -192,6 +237,9 @@ mod tests {
             "strongroom_log_entries 4",
             "strongroom_store_bytes 5",
             "strongroom_healthy 1",
+            "strongroom_log_cosigned_entries 3",
+            "strongroom_witness_answers_total{witness=\"w.example\",answer=\"unreachable\"} 1",
+            "strongroom_witness_alarm{witness=\"w.example\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -32,6 +32,9 @@
 //! | `trail.rs` | the operations on the audit trail |
 //! | `log_files.rs` | the trail read as files, and what that leaves in it |
 //! | `proofs.rs` | the operations that prove what is in it |
+//! | `cosigning.rs` | what witnesses have signed of this log |
+//! | `witnessing.rs` | the witness that strongroom is to other logs |
+//! | `log_key.rs` | the operations on the log's own key |
 //! | `hall.rs` | the service: a store, who is known, the time, what watchers see |
 //! | `opening.rs` | opening, checking and closing a store |
 //! | `metrics.rs` | counts and times, for watchers |
@@ -39,6 +42,7 @@
 
 mod access;
 mod certificate;
+mod cosigning;
 mod credential;
 mod credentials;
 mod credentials_file;
@@ -47,6 +51,7 @@ mod explain;
 mod hall;
 mod last_usage;
 mod log_files;
+mod log_key;
 mod lookup;
 mod metrics;
 mod opening;
@@ -67,14 +72,17 @@ mod targets;
 mod trace;
 mod trail;
 mod walk;
+mod witnessing;
 
 pub use certificate::Certificate;
+pub use cosigning::{Asked, Gathered, Round};
 pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use error::Error;
 pub use explain::{ExplainAccess, Explained, check_policy};
 pub use hall::{Options, RootKey, Service};
 pub use log_files::{ReadLog, Readers};
+pub use log_key::{ListLogKeys, LogKeyHistory, RotateLogKey};
 pub use lookup::LookupEvents;
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
@@ -84,7 +92,8 @@ pub use session::SessionKeys;
 pub use sessions::{AssumeRole, AssumedRole, CallerIdentity, GetCallerIdentity, GetSessionToken};
 pub use signature::Signed;
 pub use trace::TraceParent;
-pub use trail::{Expect, GetCheckpoint, Query, Tail, TailStart, VerifyLog};
+pub use trail::{Checkpoints, Expect, GetCheckpoint, Query, Tail, TailStart, VerifyLog};
 pub use walk::Reply;
+pub use witnessing::{WitnessOptions, Witnessing};
 
 pub use crate::iam::{PolicyFinding, PolicyKind, Severity};

@@ -3,13 +3,14 @@
 //! What is checked, in this order: the data directory is ours alone; its files are those that a
 //! clean shutdown left, if there was one; sled opens them; the root key is the store's; the log's
 //! checkpoint is signed by this store's key and matches its tree; the tree contains the anchor's
-//! checkpoint; and, unless the last shutdown was clean, every leaf is recomputed.
+//! checkpoint, and the one that witnesses have signed; and, unless the last shutdown was clean, every leaf is
+//! recomputed.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use super::Error;
@@ -17,12 +18,12 @@ use super::log_files::Readers;
 use super::metrics::Metrics;
 use super::operation::Rooms;
 use super::policies::Policies;
-use crate::audit::{self, Leaf, Log, LogSigner};
-use crate::crypto::{Purpose, derive};
+use crate::audit::{self, Cosigned, Leaf, Log, LogSigner};
+use crate::crypto::{Purpose, SecretKey, derive};
 use crate::kms::Directory;
 use crate::store::{
     self, Anchor, Applied, Committer, DataDirectory, Direction, Durability, Journaled, Medium,
-    Revision, RowId, Space,
+    Revision, RowId, Space, Table,
 };
 
 /// A store that is open: what operations read, and the one writer.
@@ -52,7 +53,8 @@ impl Opened {
         let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
         let sessions = derive(&directory.root, &directory.store_id, Purpose::SessionsSecret, b"");
         let (keys, policies) = (Directory::new(secret), Policies::default());
-        let rooms = Arc::new(Rooms { keys, policies, log, sessions });
+        let cosigned = RwLock::new(open_cosigned(&directory, &log)?.map(Arc::new));
+        let rooms = Arc::new(Rooms { keys, policies, log, cosigned, sessions });
         let revisions = replay(&directory, &rooms)?;
         let (grown, size) = watch::channel(rooms.log.head().size);
         let journal = Journal { rooms: Arc::clone(&rooms), grown };
@@ -81,6 +83,21 @@ impl Opened {
         }
     }
 
+    /// Keeps and shows a checkpoint that enough witnesses have signed, unless a newer one is there.
+    pub(super) fn keep_cosigned(&self, note: Vec<u8>) -> Result<(), Error> {
+        // Held while the file is written: of two the newer one stays in both places.
+        let directory = self.directory.lock();
+        let Some(directory) = directory.as_ref() else { return Ok(()) };
+        let checkpoint = self.rooms.log.open_checkpoint(&note)?;
+        let kept = self.rooms.cosigned.read().clone();
+        if kept.is_some_and(|kept| kept.checkpoint.size > checkpoint.size) {
+            return Ok(());
+        }
+        directory.keep_cosigned(&note)?;
+        *self.rooms.cosigned.write() = Some(Arc::new(Cosigned { checkpoint, note }));
+        Ok(())
+    }
+
     /// Bytes on disk, as far as the store can tell.
     pub(super) fn size_on_disk(&self) -> u64 {
         let directory = self.directory.lock();
@@ -102,8 +119,9 @@ pub(super) fn temporary_folder() -> Result<tempfile::TempDir, store::Error> {
 fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
     let seed = derive(&directory.root, &directory.store_id, Purpose::LogSeed, b"");
     let origin = format!("strongroom.local/{}", hex::encode(&directory.store_id));
-    let signer = LogSigner::new(&origin, &seed)?;
-    let log = Log::open(Arc::clone(&directory.engine), signer)?;
+    let first = LogSigner::new(&origin, &seed)?;
+    let successors = log_keys(directory, &origin)?;
+    let log = Log::open_with(Arc::clone(&directory.engine), first, successors)?;
     match anchor.checkpoint() {
         Some(note) => log.contains(note)?,
         None if log.head().size > 0 => {
@@ -122,6 +140,33 @@ fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
         tracing::warn!(%fault, "the trail cannot be queried");
     }
     Ok(log)
+}
+
+/// The log's keys after the first, in their order.
+fn log_keys(directory: &DataDirectory, origin: &str) -> Result<Vec<LogSigner>, Error> {
+    let (from, to) = ([Table::LogKey.tag()], [Table::LogKey.tag() + 1]);
+    let rows = directory.engine.scan(Space::State, &from, Some(&to), Direction::Ascending);
+    let mut signers = Vec::new();
+    for item in rows {
+        let (key, stored) = item?;
+        let damaged = || store::Error::Damaged("a key of the audit log is missing".to_owned());
+        let row = RowId::from_state_key(&key).ok_or_else(damaged)?;
+        let expected = u32::try_from(signers.len() + 2).map_err(|_| damaged())?;
+        if row.key != expected.to_be_bytes() {
+            return Err(Error::Store(damaged()));
+        }
+        let (_, value) = directory.sealer.open(&row, &stored)?;
+        let seed = SecretKey::from_slice(value.expose()).map_err(store::Error::from)?;
+        signers.push(LogSigner::new(origin, &seed)?);
+    }
+    Ok(signers)
+}
+
+/// The checkpoint that witnesses have signed, which is held against the log as the anchor is.
+fn open_cosigned(directory: &DataDirectory, log: &Log) -> Result<Option<Cosigned>, Error> {
+    let Some(note) = directory.cosigned()? else { return Ok(None) };
+    log.contains(&note)?;
+    Ok(Some(Cosigned { checkpoint: log.open_checkpoint(&note)?, note }))
 }
 
 /// Publishes every state row to memory; returns the rows' revisions.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use parking_lot::RwLock;
 
 use super::Error;
 use super::credential::{Caller, Known};
@@ -11,7 +12,7 @@ use super::log_files::Readers;
 use super::pending::Writes;
 use super::permit::Permit;
 use super::policies::Policies;
-use crate::audit::{Event, Log};
+use crate::audit::{Cosigned, Event, Log, LogSigner};
 use crate::crypto::SecretKey;
 use crate::iam::Resource;
 use crate::kms::{self, Directory, Scope};
@@ -26,6 +27,8 @@ pub struct Rooms {
     pub policies: Policies,
     /// The audit trail.
     pub log: Log,
+    /// The newest checkpoint that enough witnesses have signed.
+    pub(super) cosigned: RwLock<Option<Arc<Cosigned>>>,
     /// What sessions are made with.
     pub(super) sessions: SecretKey,
 }
@@ -96,13 +99,16 @@ pub struct Executed<T> {
     /// The key that was used, and its version, for the record.
     pub(super) key: Option<String>,
     pub(super) key_version: Option<u32>,
+    /// Who signs the log from this call's record on, when that is another one.
+    pub(super) successor: Option<Arc<LogSigner>>,
 }
 
 impl<T> Executed<T> {
     /// An output that writes nothing and used no key.
     #[must_use]
     pub fn read(output: T) -> Self {
-        Self { output, writes: Writes::default(), key: None, key_version: None }
+        let writes = Writes::default();
+        Self { output, writes, key: None, key_version: None, successor: None }
     }
 }
 

@@ -363,6 +363,7 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::trail::TRAIL)
         .chain(super::proofs::PROOFS)
         .chain(super::log_files::LOG_FILES)
+        .chain(super::log_key::LOG_KEYS)
 }
 
 /// What making a key of a spec takes: primes are looked for.
@@ -434,7 +435,8 @@ const fn first(actions: &[&'static str]) -> &'static str {
 fn executed<T>(done: kms::Done<T>) -> Executed<T> {
     let kms::Done { output, changes, reads, touched } = done;
     let writes = Writes { changes, reads };
-    Executed { output, writes, key: touched.key, key_version: touched.version }
+    let (key, key_version) = (touched.key, touched.version);
+    Executed { output, writes, key, key_version, successor: None }
 }
 
 /// A request's field in the record; what was not given is not written down.

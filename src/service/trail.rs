@@ -12,7 +12,7 @@ use super::operation::{Circumstances, Executed, Operation, Rooms, Target, Weight
 use super::operations::Registered;
 use super::permit::Permit;
 use super::targets;
-use crate::audit::{self, Event, Head, Record};
+use crate::audit::{self, Cosigned, Event, Head, Record};
 
 /// Records that meet every condition given, in pages.
 #[derive(Debug, Default)]
@@ -21,6 +21,19 @@ pub struct Query(pub audit::Query);
 /// The newest signed checkpoint.
 #[derive(Debug, Default)]
 pub struct GetCheckpoint;
+
+/// What is signed of the log.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    /// The newest durable head.
+    pub head: Head,
+    /// The newest one that enough witnesses have signed, too.
+    pub cosigned: Option<Arc<Cosigned>>,
+    /// The C2SP verifier string of the log's key.
+    pub verifier_key: String,
+    /// How many keys the log has had.
+    pub log_keys: u32,
+}
 
 /// Follows the log from an index; the answer says where to begin.
 #[derive(Debug, Default)]
@@ -192,7 +205,7 @@ impl Operation for Expect {
 }
 
 impl Operation for GetCheckpoint {
-    type Output = (Head, String);
+    type Output = Checkpoints;
     const NAME: &'static str = "GetCheckpoint";
     const ACTION: &'static str = "strongroom:GetCheckpoint";
     const READ_ONLY: bool = true;
@@ -206,9 +219,13 @@ impl Operation for GetCheckpoint {
         rooms: &Rooms,
         _: &Circumstances<'_>,
         _: &Permit,
-    ) -> Result<Executed<(Head, String)>, Error> {
-        let head = rooms.log.head();
-        Ok(Executed::read((head.as_ref().clone(), rooms.log.verifier_key())))
+    ) -> Result<Executed<Checkpoints>, Error> {
+        Ok(Executed::read(Checkpoints {
+            head: rooms.log.head().as_ref().clone(),
+            cosigned: rooms.cosigned.read().clone(),
+            verifier_key: rooms.log.verifier_key(),
+            log_keys: u32::try_from(rooms.log.keys().count()).unwrap_or(u32::MAX),
+        }))
     }
 
     fn record(&self, _: &mut Event) {}

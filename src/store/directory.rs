@@ -1,19 +1,15 @@
-//! The data directory: who holds it, its root key, its database, and whether it was left clean.
+//! The data directory: its database, and whether it was left clean.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use zeroize::Zeroizing;
-
 use super::fingerprint;
+use super::folder::{Folder, LOCK, ROOT_KEY, root_check, sync_folder};
 use super::privacy::{close_to_others, private_folder};
 use super::rows::{Row, Space};
 use super::{Anchor, Durability, Engine, Error, Sealer};
-use crate::crypto::{Purpose, SecretKey, derive, digest, random};
+use crate::crypto::{SecretKey, random};
 
 /// An open data directory. Dropping it releases the lock; [`DataDirectory::close`] also leaves the
 /// fingerprint of a clean shutdown.
@@ -31,8 +27,7 @@ pub struct DataDirectory {
     pub created: bool,
     /// Whether the files are exactly those that a clean shutdown left.
     pub clean: bool,
-    path: PathBuf,
-    lock: File,
+    folder: Folder,
 }
 
 impl DataDirectory {
@@ -46,11 +41,8 @@ impl DataDirectory {
         root: Option<(&str, &str)>,
         durability: Durability,
     ) -> Result<Self, Error> {
-        private_folder(path)?;
-        for ours in [ANCHOR, DATABASE, FINGERPRINT, LOCK, ROOT_KEY, TLS] {
-            close_to_others(&path.join(ours))?;
-        }
-        let lock = take_lock(path)?;
+        let folder =
+            Folder::hold(path, &[ANCHOR, COSIGNED, DATABASE, FINGERPRINT, LOCK, ROOT_KEY, TLS])?;
         let database = path.join(DATABASE);
         let exists = database.join("db").exists();
         if !exists && (path.join(ANCHOR).exists() || path.join(FINGERPRINT).exists()) {
@@ -59,7 +51,7 @@ impl DataDirectory {
                 database.join("db").display()
             )));
         }
-        let root = root_key(path, root, exists)?;
+        let root = folder.root_key(root, exists)?;
         let clean = take_fingerprint(path)?;
         private_folder(&database)?;
         let engine = Engine::open(&database, durability)?;
@@ -73,7 +65,7 @@ impl DataDirectory {
         let store_id = recognise(&engine, &root)?;
         let sealer = Arc::new(Sealer::new(&root, &store_id));
         let engine = Arc::new(engine);
-        Ok(Self { engine, root, sealer, store_id, created, clean, path: path.to_owned(), lock })
+        Ok(Self { engine, root, sealer, store_id, created, clean, folder })
     }
 
     /// Opens the anchor file of this directory.
@@ -81,13 +73,29 @@ impl DataDirectory {
     /// # Errors
     /// As [`Anchor::open`].
     pub fn anchor(&self) -> Result<Anchor, Error> {
-        Anchor::open(&self.path.join(ANCHOR))
+        Anchor::open(&self.folder.path().join(ANCHOR))
     }
 
     /// Where the directory is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
+    }
+
+    /// The checkpoint that witnesses have signed, as it was kept last.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn cosigned(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.folder.read(COSIGNED, COSIGNED_BYTES)
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn keep_cosigned(&self, note: &[u8]) -> Result<(), Error> {
+        self.folder.write(COSIGNED, note)
     }
 
     /// Closes the database and leaves the fingerprint of a clean shutdown. The caller has dropped
@@ -96,97 +104,30 @@ impl DataDirectory {
     /// # Errors
     /// [`Error::File`]; the next start then recomputes the whole log.
     pub fn close(self) -> Result<(), Error> {
-        let Self { engine, path, lock, .. } = self;
+        let Self { engine, folder, .. } = self;
         engine.make_durable()?;
         let Some(engine) = Arc::into_inner(engine) else {
             return Ok(()); // still read by somebody: the next start checks everything
         };
         drop(engine);
-        let print = fingerprint::of_folder(&path.join(DATABASE))?;
-        let target = path.join(FINGERPRINT);
-        write_durably(&target, hex::encode(print).as_bytes())?;
-        sync_folder(&path)?;
-        drop(lock);
-        Ok(())
+        let print = fingerprint::of_folder(&folder.path().join(DATABASE))?;
+        folder.write(FINGERPRINT, hex::encode(print).as_bytes())
     }
 }
 
 const ANCHOR: &str = "anchor";
+const COSIGNED: &str = "cosigned";
+/// A signed note at the most.
+const COSIGNED_BYTES: usize = 16 * 1024;
 const DATABASE: &str = "store";
 const FINGERPRINT: &str = "fingerprint";
 const FORMAT: &str = "strongroom-1";
-const LOCK: &str = "lock";
-const ROOT_KEY: &str = "root.key";
 /// Certificate and key of the doors, which come after the store.
 const TLS: &str = "tls";
 
 const META_CHECK: &[u8] = b"root-key-check";
 const META_FORMAT: &[u8] = b"format";
 const META_STORE: &[u8] = b"store-id";
-
-/// Takes the advisory lock, or says who has it.
-fn take_lock(path: &Path) -> Result<File, Error> {
-    let file_path = path.join(LOCK);
-    let mut lock = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&file_path)
-        .map_err(Error::file("opening", &file_path))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let _ = (&mut lock).take(32).read_to_string(&mut pid);
-            let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() }.to_owned();
-            return Err(Error::InUse { path: path.to_owned(), pid });
-        }
-        Err(TryLockError::Error(source)) => {
-            return Err(Error::File { doing: "locking", path: file_path, source });
-        }
-    }
-    lock.set_len(0).map_err(Error::file("writing", &file_path))?;
-    writeln!(lock, "{}", std::process::id()).map_err(Error::file("writing", &file_path))?;
-    Ok(lock)
-}
-
-/// The root key: given from elsewhere, read from the directory, or made for a new store.
-fn root_key(path: &Path, given: Option<(&str, &str)>, exists: bool) -> Result<SecretKey, Error> {
-    if let Some((text, source)) = given {
-        return parse_root_key(text).ok_or_else(|| Error::RootKeyForm(source.to_owned()));
-    }
-    let file_path = path.join(ROOT_KEY);
-    match fs::read_to_string(&file_path) {
-        Ok(text) => {
-            let text = Zeroizing::new(text);
-            parse_root_key(&text).ok_or_else(|| Error::RootKeyForm(file_path.display().to_string()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if exists {
-                return Err(Error::RootKeyMissing(file_path));
-            }
-            let root = SecretKey::generate()?;
-            let text = Zeroizing::new(format!("{}\n", hex::encode(root.expose())));
-            write_durably(&file_path, text.as_bytes())?;
-            sync_folder(path)?;
-            Ok(root)
-        }
-        Err(source) => Err(Error::File { doing: "reading", path: file_path, source }),
-    }
-}
-
-/// 32 bytes as 64 hex digits or in standard base64.
-fn parse_root_key(text: &str) -> Option<SecretKey> {
-    let text = text.trim();
-    let bytes = Zeroizing::new(if text.len() == 2 * SecretKey::LEN {
-        hex::decode(text).ok()?
-    } else {
-        base64::engine::general_purpose::STANDARD.decode(text).ok()?
-    });
-    SecretKey::from_slice(&bytes).ok()
-}
 
 /// Compares the fingerprint, if there is one, and removes it: from here on files change.
 fn take_fingerprint(path: &Path) -> Result<bool, Error> {
@@ -244,31 +185,10 @@ fn recognise(engine: &Engine, root: &SecretKey) -> Result<Vec<u8>, Error> {
     Ok(store_id)
 }
 
-/// A value that only this root key gives, and that gives nothing of it away.
-fn root_check(root: &SecretKey, store_id: &[u8]) -> [u8; digest::LEN] {
-    digest::sha256(&[derive(root, store_id, Purpose::RootKeyCheck, b"").expose()])
-}
-
-/// Writes a small file so that it is whole or absent: temporary name, sync, rename.
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let draft = path.with_extension("draft");
-    let write = || -> std::io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(Error::file("writing", path))
-}
-
-/// Makes the names in a folder durable.
-fn sync_folder(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::file("syncing", path))
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+
     use super::*;
 
     fn open(path: &Path) -> Result<DataDirectory, Error> {

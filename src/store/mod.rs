@@ -13,7 +13,8 @@
 //! | `sealed.rs` | state values, sealed with their place |
 //! | `anchor.rs` | the last checkpoint, kept outside of sled |
 //! | `fingerprint.rs` | a digest of the database's files, left by a clean shutdown |
-//! | `directory.rs` | the data directory: lock, root key |
+//! | `directory.rs` | the data directory: database, fingerprint |
+//! | `folder.rs` | a folder of ours: lock, root key, small files |
 //! | `privacy.rs` | who else may read it: nobody |
 //! | `commit.rs` | the group commit |
 //!
@@ -24,6 +25,7 @@ mod commit;
 mod directory;
 mod engine;
 mod fingerprint;
+mod folder;
 mod privacy;
 mod rows;
 mod sealed;
@@ -34,6 +36,7 @@ pub use anchor::Anchor;
 pub use commit::{Committed, Committer, Entry, GroupCommitted, Journaled, Medium, Publish, Reply};
 pub use directory::DataDirectory;
 pub use engine::{Direction, Durability, Engine, Scan};
+pub use folder::{Folder, root_check};
 pub use rows::{Applied, Change, Revision, Row, RowId, Space, Table, Value};
 pub use sealed::Sealer;
 

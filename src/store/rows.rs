@@ -53,6 +53,8 @@ pub enum Table {
     Grant,
     /// Key metadata.
     Key,
+    /// Seeds of the audit log's keys, but for the first.
+    LogKey,
     /// Key material, one row a version.
     Material,
 }
@@ -65,6 +67,7 @@ impl Table {
             Self::Alias => b'a',
             Self::Grant => b'g',
             Self::Key => b'k',
+            Self::LogKey => b'l',
             Self::Material => b'm',
         }
     }
@@ -76,6 +79,7 @@ impl Table {
             b'a' => Some(Self::Alias),
             b'g' => Some(Self::Grant),
             b'k' => Some(Self::Key),
+            b'l' => Some(Self::LogKey),
             b'm' => Some(Self::Material),
             _ => None,
         }
@@ -172,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_row_id_comes_back_from_its_stored_key() {
-        for table in [Table::Alias, Table::Key, Table::Material] {
+        for table in [Table::Alias, Table::Grant, Table::Key, Table::LogKey, Table::Material] {
             let row = RowId { table, key: b"some key".to_vec() };
             assert_eq!(RowId::from_state_key(&row.state_key()), Some(row));
         }

@@ -17,6 +17,7 @@ pub struct Sealer {
     alias: SecretKey,
     grant: SecretKey,
     key: SecretKey,
+    log_key: SecretKey,
     material: SecretKey,
 }
 
@@ -29,6 +30,7 @@ impl Sealer {
             alias: table(Table::Alias),
             grant: table(Table::Grant),
             key: table(Table::Key),
+            log_key: table(Table::LogKey),
             material: table(Table::Material),
         }
     }
@@ -38,6 +40,7 @@ impl Sealer {
             Table::Alias => &self.alias,
             Table::Grant => &self.grant,
             Table::Key => &self.key,
+            Table::LogKey => &self.log_key,
             Table::Material => &self.material,
         }
     }

@@ -13,6 +13,8 @@
 //! | `aws_json/` | AWS KMS, JSON 1.1 |
 //! | `log_files.rs` | the audit trail as files |
 //! | `sts.rs` | AWS STS: who am I |
+//! | `witness.rs` | a witness's `add-checkpoint` |
+//! | `witnesses.rs` | the way to the witnesses of this log |
 //! | `grpc/` | `strongroom.v1`, health, reflection |
 
 pub mod aws_json;
@@ -27,5 +29,8 @@ mod router;
 mod sigv4;
 mod sts;
 pub mod tls;
+mod witness;
+pub mod witnesses;
 
 pub use router::router;
+pub use witness::witness_router;

@@ -34,6 +34,29 @@ class Server:
         return self.process.wait(15)
 
 
+class Witness:
+    """A running `strongroom witness`."""
+
+    def __init__(self, data_dir, *arguments, listen="127.0.0.1:0", stderr=subprocess.PIPE):
+        self.process = subprocess.Popen(
+            [BINARY, "witness", "--listen", listen, "--data-dir", str(data_dir), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        ready = re.fullmatch(r"strongroom witness ready on http://(127\.0\.0\.1:\d+)\n", line)
+        if not ready:
+            self.process.wait(10)
+            raise RuntimeError(line + self.process.stderr.read())
+        self.address = ready[1]
+        self.verifier = self.process.stdout.readline().strip()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(15)
+
+
 @pytest.fixture(scope="session")
 def server():
     server = Server("--ephemeral")

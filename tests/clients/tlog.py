@@ -1,5 +1,6 @@
 """A reader of transparency logs, written from the specifications alone: RFC 6962 and 9162 (hashes and
-proofs), C2SP signed-note, tlog-checkpoint, tlog-proof and tlog-tiles. It shares nothing with strongroom.
+proofs), C2SP signed-note, tlog-checkpoint, tlog-proof, tlog-tiles, tlog-cosignature and tlog-witness. It shares
+nothing with strongroom.
 """
 
 import base64
@@ -7,7 +8,8 @@ import hashlib
 import struct
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 class Rejected(Exception):
@@ -212,3 +214,73 @@ def split_tile(tile):
     if len(tile) % 32:
         raise Rejected("damage", "a tile is cut off")
     return [tile[i : i + 32] for i in range(0, len(tile), 32)]
+
+
+def prove_consistency(old, hashes):
+    """RFC 6962, 2.1.2: from the first `old` leaf hashes to all of them."""
+
+    def subproof(m, hashes, whole):
+        if m == len(hashes):
+            return [] if whole else [root_of(hashes)]
+        k = 1 << (len(hashes) - 1).bit_length() - 1
+        if m <= k:
+            return [*subproof(m, hashes[:k], whole), root_of(hashes[k:])]
+        return [*subproof(m - k, hashes[k:], False), root_of(hashes[:k])]
+
+    return subproof(old, hashes, True) if old else []
+
+
+class NoteKey:
+    """A signing key of notes: type 1 signs texts, type 4 cosigns checkpoints."""
+
+    def __init__(self, name, kind=1, seed=None):
+        self.name, self.kind = name, kind
+        self.key = Ed25519PrivateKey.from_private_bytes(seed) if seed else Ed25519PrivateKey.generate()
+        public = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        encoded = bytes([kind]) + public
+        self.id = hashlib.sha256(name.encode() + b"\n" + encoded).digest()[:4]
+        self.verifier = f"{name}+{self.id.hex()}+{base64.b64encode(encoded).decode()}"
+
+    def line(self, text, time=1_700_000_000):
+        if self.kind == 1:
+            signature = self.key.sign(text.encode())
+        else:
+            signature = struct.pack(">Q", time)
+            signature += self.key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+        return f"— {self.name} {base64.b64encode(self.id + signature).decode()}\n"
+
+
+def checkpoint_text(origin, size, root):
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+
+
+def cosigned_at(note, verifier):
+    """When a witness cosigned a checkpoint, by C2SP tlog-cosignature; None when it has not."""
+    name, key_hash, encoded = verifier.split("+", 2)
+    encoded = base64.b64decode(encoded, validate=True)
+    key_id = hashlib.sha256(name.encode() + b"\n" + encoded).digest()[:4]
+    if encoded[0] != 4 or key_id.hex() != key_hash:
+        raise Rejected("note", "the verifier string is none of a witness")
+    text, _, signatures = note.rpartition("\n\n")
+    for line in signatures[:-1].split("\n"):
+        _, signer, signature = line.split(" ")
+        signature = base64.b64decode(signature, validate=True)
+        if (signer, signature[:4]) == (name, key_id):
+            time, signature = struct.unpack(">Q", signature[4:12])[0], signature[12:]
+            try:
+                message = f"cosignature/v1\ntime {time}\n{text}\n"
+                Ed25519PublicKey.from_public_bytes(encoded[1:]).verify(signature, message.encode())
+            except InvalidSignature:
+                raise Rejected("note", "the cosignature is wrong") from None
+            return time
+    return None
+
+
+def read_add_checkpoint(body):
+    """C2SP tlog-witness: old size, proof, checkpoint of a request."""
+    head, separator, checkpoint = body.decode().partition("\n\n")
+    lines = head.split("\n")
+    word, old = lines.pop(0).split(" ")
+    if not separator or word != "old" or str(int(old)) != old or len(lines) > 63:
+        raise Rejected("proof", "no request")
+    return int(old), [base64.b64decode(line, validate=True) for line in lines], checkpoint

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::policy_call::{KINDS, decisions};
 use strongroom::audit::files::{LogFile, count_entries};
-use strongroom::audit::{Checkpoint, Event, ProofFile};
+use strongroom::audit::{
+    AddCheckpoint, Checkpoint, CosignatureKey, Event, HandOver, LogKeys, ProofFile,
+};
 use strongroom::crypto::SecretKey;
 use strongroom::iam::Decision;
 use strongroom::kms::blob::CiphertextBlob;
@@ -80,6 +82,31 @@ fn names_of_a_logs_files() {
         |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| LogFile::parse(text).is_some());
     let named = ["checkpoint", "entries", "greatest", "partial-tile", "whole-tile"];
     assert_eq!(accepted("log_file", parses), named);
+}
+
+#[test]
+fn requests_to_witnesses() {
+    let parses = |bytes: &[u8]| AddCheckpoint::parse(bytes).is_ok();
+    assert_eq!(accepted("add_checkpoint", parses), ["from-nothing", "many-hashes", "whole"]);
+}
+
+#[test]
+fn verifier_strings_of_witnesses() {
+    let parses = |bytes: &[u8]| {
+        std::str::from_utf8(bytes).is_ok_and(|text| CosignatureKey::parse(text).is_ok())
+    };
+    assert_eq!(accepted("cosignature_key", parses), ["whole"]);
+}
+
+/// `whole` and `twice` were made by `tests/vectors/hand_over/make.py`.
+#[test]
+fn hand_overs() {
+    let key = include_str!("../vectors/note/verifier").trim();
+    let follows = |bytes: &[u8]| {
+        HandOver::parse_all(bytes)
+            .is_ok_and(|all| LogKeys::follow(key, &all).is_ok_and(|keys| keys.count() > 1))
+    };
+    assert_eq!(accepted("hand_over", follows), ["twice", "whole"]);
 }
 
 /// The first byte picks the fuzzer's operation; here each file is tried with every one, then with one.

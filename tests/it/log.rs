@@ -61,11 +61,19 @@ impl MadeLog {
         while self.log.head().size < size {
             let next = self.log.head().size;
             let group = next..size.min(next + 256);
-            let leaves = group.map(|number| leaf(kind, number)).collect();
-            let extension = self.log.extend(leaves).unwrap();
-            self.engine.write(&extension.rows).unwrap();
-            self.log.publish(&extension);
+            self.extend(group.map(|number| leaf(kind, number)).collect());
         }
+    }
+
+    /// Appends one record.
+    pub(crate) fn append(&self, leaf: Leaf) {
+        self.extend(vec![leaf]);
+    }
+
+    fn extend(&self, leaves: Vec<Leaf>) {
+        let extension = self.log.extend(leaves).unwrap();
+        self.engine.write(&extension.rows).unwrap();
+        self.log.publish(&extension);
     }
 
     pub(crate) fn checkpoint(&self) -> Vec<u8> {

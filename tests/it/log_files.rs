@@ -20,13 +20,13 @@ fn exported(made: &MadeLog) -> TempDir {
 }
 
 fn write(made: &MadeLog, to: &Path) -> Result<u64, Error> {
-    let done = export(&made.log, &Folder::at(to), &made.log.verifier_key(), |_| ())?;
+    let done = export(&made.log, &Folder::at(to), &made.log.keys(), |_| ())?;
     Ok(done.files)
 }
 
 fn check(made: &MadeLog, folder: &Path, older: &[Checkpoint]) -> Result<u64, Error> {
     let files = Folder::at(folder);
-    verify(&files, &made.log.verifier_key(), older, |_| ()).map(|found| found.size)
+    verify(&files, &made.log.keys(), older, |_| ()).map(|found| found.size)
 }
 
 fn opened(made: &MadeLog) -> Checkpoint {
@@ -148,7 +148,7 @@ fn what_breaks_off_leaves_the_export_before_it_and_is_taken_up_again() {
     for reads in 0..7 {
         let from = Failing(&made, Cell::new(reads));
         let to = Folder::at(folder.path());
-        let broken = export(&from, &to, &made.log.verifier_key(), |_| ()).unwrap_err();
+        let broken = export(&from, &to, &made.log.keys(), |_| ()).unwrap_err();
         assert!(matches!(broken, Error::Read { .. }), "{broken}");
         assert_eq!(check(&made, folder.path(), &[]).unwrap(), 100, "after {reads} files");
     }
@@ -158,7 +158,7 @@ fn what_breaks_off_leaves_the_export_before_it_and_is_taken_up_again() {
     // So does the very first export, which publishes nothing.
     let first = tempfile::tempdir().unwrap();
     let from = Failing(&made, Cell::new(3));
-    export(&from, &Folder::at(first.path()), &made.log.verifier_key(), |_| ()).unwrap_err();
+    export(&from, &Folder::at(first.path()), &made.log.keys(), |_| ()).unwrap_err();
     let none = check(&made, first.path(), &[]).unwrap_err();
     assert!(none.to_string().contains("no checkpoint"), "{none}");
     write(&made, first.path()).unwrap();

@@ -17,5 +17,7 @@ mod log;
 mod log_files;
 mod policy_call;
 mod proofs;
+mod rotation;
 mod server;
 mod store;
+mod witness;

@@ -11,7 +11,7 @@ use tlog_tiles::tlog::{Hash, record_hash};
 
 use super::tiling::{Tiling, read_tile};
 use super::{EntryBundle, Files, Folder, LogFile, place};
-use crate::audit::{Checkpoint, Error};
+use crate::audit::{Checkpoint, Error, LogKeys};
 
 /// What an export did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +35,15 @@ pub struct Exported {
 pub fn export(
     from: &impl Files,
     to: &Folder,
-    verifier_key: &str,
+    keys: &LogKeys,
     mut progress: impl FnMut(u64),
 ) -> Result<Exported, Error> {
     let _held = to.hold()?;
     let note = from.read(LogFile::Checkpoint)?;
     let note = note.ok_or_else(|| Error::Damage("there is no checkpoint".to_owned()))?;
-    let checkpoint = Checkpoint::open(&note, verifier_key)?;
+    let checkpoint = keys.open(&note)?;
     let published = match to.read(LogFile::Checkpoint)? {
-        Some(note) => Some(Checkpoint::open(&note, verifier_key).map_err(|_| {
+        Some(note) => Some(keys.open(&note).map_err(|_| {
             to.unusable(
                 "it holds the export of another log: its checkpoint is not signed by this key",
             )

@@ -4,7 +4,7 @@ use tlog_tiles::tlog::record_hash;
 
 use super::tiling::{HASH, Tiling, leaves_of_a_hash, read_tile};
 use super::{EntryBundle, Files, LogFile};
-use crate::audit::{Checkpoint, Error};
+use crate::audit::{Checkpoint, Error, LogKeys};
 
 /// Verifies a log's files with the public key alone: the checkpoint's signature, every entry against the
 /// tiles, every tile against those below it, the root against the signed one, and that the trees of
@@ -18,13 +18,13 @@ use crate::audit::{Checkpoint, Error};
 /// an older checkpoint and [`Error::Fork`] when it has other records; [`Error::Read`].
 pub fn verify(
     files: &impl Files,
-    verifier_key: &str,
+    keys: &LogKeys,
     older: &[Checkpoint],
     mut progress: impl FnMut(u64),
 ) -> Result<Checkpoint, Error> {
     let note = files.read(LogFile::Checkpoint)?;
     let note = note.ok_or_else(|| Error::Damage("there is no checkpoint".to_owned()))?;
-    let checkpoint = Checkpoint::open(&note, verifier_key)?;
+    let checkpoint = keys.open(&note)?;
     let size = checkpoint.size;
     let mut older: Vec<_> = older.iter().filter(|older| older.size > 0).collect();
     older.sort_by_key(|older| older.size);

@@ -9,7 +9,9 @@ use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::Output;
 use super::cloudtrail::{Delivery, Selection};
+use super::rotate::keys;
 use super::{Offline, progress};
+use crate::audit::LogKeys;
 use crate::audit::files::{Exported, Folder, export};
 use crate::proto::v1;
 
@@ -77,7 +79,7 @@ impl Export {
         let exported = if let Some(room) = offline.open()? {
             let service = room.service();
             bar.set_length(service.log_head().size);
-            let exported = service.read_log(|log| export(log, &to, &log.verifier_key(), done));
+            let exported = service.read_log(|log| export(log, &to, &log.keys(), done));
             room.close()?;
             exported
         } else {
@@ -85,7 +87,9 @@ impl Export {
             let request = v1::GetCheckpointRequest {};
             let head = connection.audit()?.get_checkpoint(request).await?.into_inner();
             bar.set_length(head.log_size);
-            export(&connection.log()?, &to, &head.verifier_key, done)
+            let (verifiers, hand_overs) = keys(&connection).await?;
+            let first = verifiers.first().ok_or(Error::Incomplete)?;
+            export(&connection.log()?, &to, &LogKeys::follow(first, &hand_overs)?, done)
         };
         bar.finish_and_clear();
         let Exported { checkpoint, before, files } = exported?;

@@ -10,6 +10,8 @@
 //! | `prove.rs` | proofs of records and of older trees |
 //! | `reindex.rs` | the index made anew |
 //! | `verify.rs` | the log recomputed, its key |
+//! | `rotate.rs` | another key for the log |
+//! | `trust.rs` | whose signatures are believed |
 
 mod cloudtrail;
 mod expect;
@@ -17,7 +19,9 @@ mod export;
 mod prove;
 mod query;
 mod reindex;
+mod rotate;
 mod site;
+mod trust;
 mod verify;
 
 pub(super) use site::Site;
@@ -58,7 +62,9 @@ enum Verb {
     Prove(prove::Prove),
     /// Prove that the log contains an older tree of its own
     Consistency(prove::Consistency),
-    /// Print the checkpoint and, as the last line, the verifier string of the log's key
+    /// Have another key sign the log from here on
+    RotateKey(rotate::RotateKey),
+    /// Print the checkpoint and the verifier strings of the log's keys; the last line is the newest's
     Key(verify::Key),
 }
 
@@ -75,6 +81,7 @@ impl Audit {
             Verb::Prove(prove) => prove.run().await,
             Verb::Consistency(consistency) => consistency.run().await,
             Verb::Key(key) => key.run().await,
+            Verb::RotateKey(rotate) => rotate.run().await,
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::proto::v1::get_consistency_proof_request::{New, Old};
 #[command(after_help = "\
 Examples:
   strongroom audit prove 42 -o 42.tlog-proof --entry 42.json
+  strongroom audit prove 42 -o 42.tlog-proof --entry 42.json --cosigned
   strongroom audit verify --proof 42.tlog-proof --entry 42.json --verifier \"$(strongroom audit key | tail -1)\"")]
 pub(super) struct Prove {
     /// Number of the record, from 0
@@ -31,6 +32,9 @@ pub(super) struct Prove {
     /// Where to put the record's exact bytes, which the proof is about
     #[arg(long, value_name = "FILE")]
     entry: Option<PathBuf>,
+    /// Prove up to the newest checkpoint that witnesses have signed, instead of the newest of all
+    #[arg(long)]
+    cosigned: bool,
     #[command(flatten)]
     offline: Offline,
     #[command(flatten)]
@@ -42,8 +46,15 @@ pub(super) struct Prove {
 impl Prove {
     pub(super) async fn run(self) -> Result<(), Error> {
         let (proof, entry) = if let Some(room) = self.offline.open()? {
+            let cosigned = room.service().cosigned_head();
             let read = room.service().read_log(|log| {
-                Ok::<_, Error>((log.proof_file(self.index)?, log.entry(self.index)?))
+                let proof = if self.cosigned {
+                    let note = cosigned.ok_or(Error::NotCosigned)?.note.clone();
+                    log.prove_up_to(self.index, note)?
+                } else {
+                    log.proof_file(self.index)?
+                };
+                Ok::<_, Error>((proof, log.entry(self.index)?))
             });
             room.close()?;
             read?
@@ -67,12 +78,22 @@ impl Prove {
     /// A running service, for the proof and, where it is wanted, the record.
     async fn ask(&self) -> Result<(ProofFile, Vec<u8>), Error> {
         let mut client = self.connection.audit()?;
-        let request = v1::GetInclusionProofRequest { leaf_index: self.index, tree_size: None };
+        let mut cosigned = None;
+        if self.cosigned {
+            let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
+            if signed.cosigned_checkpoint.is_empty() {
+                return Err(Error::NotCosigned);
+            }
+            cosigned = Some((signed.cosigned_log_size, signed.cosigned_checkpoint));
+        }
+        let tree_size = cosigned.as_ref().map(|(size, _)| *size);
+        let request = v1::GetInclusionProofRequest { leaf_index: self.index, tree_size };
         let found = client.get_inclusion_proof(request).await?.into_inner();
+        let checkpoint = cosigned.map_or(found.checkpoint, |(_, note)| note);
         let proof = ProofFile {
             index: found.leaf_index,
             hashes: hashes(found.hashes)?,
-            checkpoint: found.checkpoint.into_bytes(),
+            checkpoint: checkpoint.into_bytes(),
         };
         let mut entry = Vec::new();
         if self.entry.is_some() {

@@ -10,14 +10,16 @@ use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::{Output, say};
 use super::prove::consistency;
+use super::rotate::keys;
 use super::site::Site;
+use super::trust::{Believed, Trust, add, names};
 use super::{Offline, progress};
-use crate::audit::files::{Files, Folder, verify};
-use crate::audit::{Checkpoint, ConsistencyProof, ProofFile, Tree, TreeName};
+use crate::audit::files::{Files, Folder, LogFile, verify};
+use crate::audit::{self, Checkpoint, HandOver, Log, LogKeys, Tree, TreeName};
 use crate::instance::Strongroom;
 use crate::proto::v1;
 
-/// Recompute everything, from entries up, and compare it with the signed checkpoint
+/// Recompute everything, from entries up, and compare it with the signed checkpoint.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,6 +28,7 @@ Examples:
   strongroom audit verify ./log --verifier STRING          of an export, with the public key alone
   strongroom audit verify http://127.0.0.1:4566/_strongroom/log --verifier STRING
   strongroom audit verify ./log --verifier STRING --older monday.checkpoint
+  strongroom audit verify --verifier STRING --witness STRING --witness STRING --quorum 1
   strongroom audit verify --proof 42.tlog-proof --entry 42.json --verifier STRING   one record
 
 What does not verify is called damage (records or tiles are not what was written), rollback (fewer records
@@ -37,6 +40,10 @@ pub(super) struct Verify {
     /// A checkpoint of before, whose tree must still be in the log; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with = "proof")]
     older: Vec<PathBuf>,
+    /// The checkpoint that witnesses have signed (`audit key --cosigned`), when the log's own place does not
+    /// have it
+    #[arg(long, value_name = "FILE", requires = "witnesses", conflicts_with = "proof")]
+    cosigned: Option<PathBuf>,
     /// Verify this proof of one record, offline (C2SP tlog-proof)
     #[arg(long, value_name = "FILE", requires = "entry", conflicts_with = "data_dir")]
     proof: Option<PathBuf>,
@@ -58,12 +65,11 @@ impl Verify {
         let verified = if let (Some(proof), Some(entry)) = (&self.proof, &self.entry) {
             self.trust.proof(proof, entry)?
         } else if let Some(place) = &self.place {
-            let checkpoint = if place.contains("://") {
+            if place.contains("://") {
                 self.files(&Site::at(place, self.connection.authorization_at(place)?)?)?
             } else {
                 self.files(&Folder::at(place))?
-            };
-            verified(checkpoint.size, &checkpoint.root)
+            }
         } else {
             match self.offline.open()? {
                 Some(room) => {
@@ -77,97 +83,120 @@ impl Verify {
         self.output.one(&verified)
     }
 
-    /// Files, with the public key alone.
-    fn files(&self, files: &impl Files) -> Result<Checkpoint, Error> {
-        let verifier = self.trust.needed()?;
-        let older = self.older(verifier)?;
+    /// Files, with the public key alone. What witnesses have signed is one more older tree.
+    fn files(&self, files: &impl Files) -> Result<Value, Error> {
+        let keys = self.trust.keys(Vec::new())?;
+        let mut older = self.older(&keys)?;
+        let own = || Ok(files.read(LogFile::Checkpoint)?.unwrap_or_default());
+        let believed = self.witnessed(&keys, own)?;
+        older.extend(believed.iter().map(|believed| believed.checkpoint.clone()));
         let bar = progress("verifying");
-        let checked = verify(files, verifier, &older, |done| bar.set_position(done));
+        let checked = verify(files, &keys, &older, |done| bar.set_position(done));
         bar.finish_and_clear();
-        Ok(checked?)
+        let checkpoint = checked?;
+        Ok(verified(checkpoint.size, &checkpoint.root, believed.as_ref()))
     }
 
-    /// A data directory, which has its own key.
+    /// A data directory, which has its own keys.
     fn store(&self, room: &Strongroom) -> Result<Value, Error> {
         let service = room.service();
-        let own = service.verifier_key();
-        let verifier = self.trust.verifier.as_deref().unwrap_or(&own);
+        let keys = match self.trust.is_said() {
+            true => self.trust.keys(service.read_log(Log::hand_overs)?)?,
+            false => service.read_log(Log::keys),
+        };
         let bar = progress("verifying");
         bar.set_length(service.log_head().size);
         let checked = service.verify_log(|done| bar.set_position(done));
         bar.finish_and_clear();
         let head = checked?;
         if head.size > 0 {
-            Checkpoint::open(&head.checkpoint, verifier)?;
+            keys.open(&head.checkpoint)?;
         }
-        for older in self.older(verifier)? {
-            service.read_log(|log| log.contains_tree(&older))?;
+        let own = || Ok(service.cosigned_head().ok_or(Error::NotCosigned)?.note.clone());
+        let believed = self.witnessed(&keys, own)?;
+        let mut older = self.older(&keys)?;
+        older.extend(believed.iter().map(|believed| believed.checkpoint.clone()));
+        for older in &older {
+            service.read_log(|log| log.contains_tree(older))?;
         }
-        Ok(verified(head.size, &head.root))
+        Ok(verified(head.size, &head.root, believed.as_ref()))
     }
 
     /// A running service, which recomputes its log itself; what it says of older trees is proved.
     async fn service(&self) -> Result<Value, Error> {
         let mut client = self.connection.audit()?;
-        let done = client.verify_log(v1::VerifyLogRequest {}).await?.into_inner();
-        let verifier = match &self.trust.verifier {
-            Some(verifier) => verifier.clone(),
-            None if self.older.is_empty() => return Ok(verified(done.log_size, &done.root_hash)),
-            None => {
-                client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner().verifier_key
-            }
-        };
-        let checkpoint = Checkpoint::open(done.checkpoint.as_bytes(), &verifier)?;
-        for path in &self.older {
-            let note = read(path)?;
-            let older = Checkpoint::open(&note, &verifier)?;
-            let (proof, newest) =
-                consistency(&self.connection, TreeName::Checkpoint(note), None).await?;
-            let newest = Checkpoint::open(&newest, &verifier)?;
-            let tree = |of: &Checkpoint| Tree { size: of.size, root: of.root };
-            ConsistencyProof { old: tree(&older), new: tree(&newest), hashes: proof.hashes }
-                .check()?;
+        let mut believed = None;
+        if self.trust.wants_witnesses() {
+            let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
+            let keys = self.keys().await?;
+            believed = self.witnessed(&keys, || match signed.cosigned_checkpoint.is_empty() {
+                true => Err(Error::NotCosigned),
+                false => Ok(signed.cosigned_checkpoint.into_bytes()),
+            })?;
         }
-        Ok(verified(checkpoint.size, &checkpoint.root))
+        let done = client.verify_log(v1::VerifyLogRequest {}).await?.into_inner();
+        if self.trust.is_said() || !self.older.is_empty() {
+            // The log may have been handed over since.
+            let keys = self.keys().await?;
+            let newest = keys.open(done.checkpoint.as_bytes())?;
+            if (newest.size, &newest.root[..]) != (done.log_size, &done.root_hash[..]) {
+                return Err(Error::Incomplete);
+            }
+            let mut older = self.older(&keys)?;
+            older.extend(believed.iter().map(|believed| believed.checkpoint.clone()));
+            for older in &older {
+                self.contained(older, &newest).await?;
+            }
+        }
+        Ok(verified(done.log_size, &done.root_hash, believed.as_ref()))
     }
 
-    fn older(&self, verifier: &str) -> Result<Vec<Checkpoint>, Error> {
-        self.older.iter().map(|path| Ok(Checkpoint::open(&read(path)?, verifier)?)).collect()
+    /// Has a service prove that its tree contains an older one.
+    async fn contained(&self, older: &Checkpoint, newest: &Checkpoint) -> Result<(), Error> {
+        if older.size > newest.size {
+            let (size, older) = (newest.size, older.size);
+            return Err(Error::Audit(audit::Error::Rollback { size, older }));
+        }
+        let [old, new] = [older.size, newest.size].map(TreeName::Size);
+        let (proof, _) = consistency(&self.connection, old, Some(new)).await?;
+        let tree = |of: &Checkpoint| Tree { size: of.size, root: of.root };
+        if (proof.old, proof.new) != (tree(older), tree(newest)) {
+            return Err(Error::Audit(audit::Error::Fork { size: older.size }));
+        }
+        Ok(proof.check()?)
     }
-}
 
-/// Whose signatures are believed.
-#[derive(Debug, Args)]
-struct Trust {
-    /// C2SP verifier string of the log's key: the last line of `strongroom audit key`
-    #[arg(long, env = "STRONGROOM_VERIFIER", value_name = "STRING")]
-    verifier: Option<String>,
-}
+    /// The keys of a running service that are believed; its own word, when nothing is said.
+    async fn keys(&self) -> Result<LogKeys, Error> {
+        let (verifiers, hand_overs) = keys(&self.connection).await?;
+        match self.trust.is_said() {
+            true => self.trust.keys(hand_overs),
+            false => {
+                let first = verifiers.first().ok_or(Error::Incomplete)?;
+                Ok(LogKeys::follow(first, &hand_overs)?)
+            }
+        }
+    }
 
-impl Trust {
-    /// The key of a log that does not say itself what its key is.
-    fn needed(&self) -> Result<&str, Error> {
-        let missing = || {
-            Error::Usage(
-                "say with --verifier whose signature is believed: the last line of `strongroom \
-                 audit key`, from where it cannot have been changed"
-                    .to_owned(),
-            )
+    /// The checkpoint that enough witnesses have signed, where that is asked for: the one that is given, or
+    /// the log's `own`.
+    fn witnessed(
+        &self,
+        keys: &LogKeys,
+        own: impl FnOnce() -> Result<Vec<u8>, Error>,
+    ) -> Result<Option<Believed>, Error> {
+        if !self.trust.wants_witnesses() {
+            return Ok(None);
+        }
+        let note = match &self.cosigned {
+            Some(path) => read(path)?,
+            None => own()?,
         };
-        self.verifier.as_deref().ok_or_else(missing)
+        self.trust.open(keys, &note).map(Some)
     }
 
-    /// Verifies that an entry is the record that a proof says it is.
-    fn proof(&self, proof: &Path, entry: &Path) -> Result<Value, Error> {
-        let proof = ProofFile::parse(&read(proof)?)?;
-        let checkpoint = proof.verify(&read(entry)?, self.needed()?)?;
-        Ok(json!({
-            "verified": true,
-            "index": proof.index,
-            "records": checkpoint.size,
-            "root_hash": hex::encode(checkpoint.root),
-            "log": checkpoint.origin,
-        }))
+    fn older(&self, keys: &LogKeys) -> Result<Vec<Checkpoint>, Error> {
+        self.older.iter().map(|path| Ok(keys.open(&read(path)?)?)).collect()
     }
 }
 
@@ -175,14 +204,25 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(Error::file("reading", path))
 }
 
-fn verified(size: u64, root: &[u8]) -> Value {
-    json!({ "verified": true, "records": size, "root_hash": hex::encode(root) })
+fn verified(size: u64, root: &[u8], believed: Option<&Believed>) -> Value {
+    let mut found = json!({ "verified": true, "records": size, "root_hash": hex::encode(root) });
+    if let Some(believed) = believed {
+        add(&mut found, "cosigned_records", believed.checkpoint.size.into());
+        add(&mut found, "witnesses", names(&believed.witnessed));
+    }
+    found
 }
 
-/// Print the checkpoint and, as the last line, the verifier string.
+/// Print the checkpoint and every verifier string that the log has had; the last line is the newest.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: strongroom audit key | tail -1")]
 pub(super) struct Key {
+    /// Print the newest checkpoint that witnesses have signed, instead of the newest of all
+    #[arg(long)]
+    cosigned: bool,
+    /// Where to put what lets who trusts an older key trust the newest: every hand-over, oldest first
+    #[arg(long, value_name = "FILE")]
+    hand_over: Option<PathBuf>,
     #[command(flatten)]
     offline: Offline,
     #[command(flatten)]
@@ -191,16 +231,33 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let (checkpoint, verifier) = if let Some(room) = self.offline.open()? {
-            let head = room.service().log_head();
-            let verifier = room.service().verifier_key();
+        let (newest, cosigned, history, hand_overs) = if let Some(room) = self.offline.open()? {
+            let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
+            let newest = text(&room.service().log_head().checkpoint);
+            let cosigned = room.service().cosigned_head().map(|it| text(&it.note));
+            let history =
+                room.service().read_log(|log| log.keys().all().map(str::to_owned).collect());
+            let hand_overs = room.service().read_log(Log::hand_overs);
             room.close()?;
-            (String::from_utf8_lossy(&head.checkpoint).into_owned(), verifier)
+            (newest, cosigned.unwrap_or_default(), history, hand_overs?)
         } else {
             let request = v1::GetCheckpointRequest {};
             let found = self.connection.audit()?.get_checkpoint(request).await?.into_inner();
-            (found.checkpoint, found.verifier_key)
+            let (history, hand_overs) = match &self.hand_over {
+                None if found.log_keys < 2 => (vec![found.verifier_key], Vec::new()),
+                _ => keys(&self.connection).await?,
+            };
+            (found.checkpoint, found.cosigned_checkpoint, history, hand_overs)
         };
-        say(&format!("{checkpoint}\n{verifier}"))
+        if let Some(path) = &self.hand_over {
+            let bytes: Vec<_> = hand_overs.iter().flat_map(HandOver::encode).collect();
+            fs::write(path, bytes).map_err(Error::file("writing", path))?;
+        }
+        let history: Vec<String> = history;
+        let checkpoint = if self.cosigned { cosigned } else { newest };
+        if self.cosigned && checkpoint.is_empty() {
+            return Err(Error::NotCosigned);
+        }
+        say(&format!("{checkpoint}\n{}", history.join("\n")))
     }
 }

@@ -11,12 +11,12 @@ use tonic::{Request, Response, Status};
 use super::answer::{answer, status, timestamp};
 use super::caller::caller_of;
 use super::{given, limit};
-use crate::audit::{self, TreeName};
+use crate::audit::{self, HandOver, TreeName};
 use crate::proto::v1;
 use crate::proto::v1::audit_server::Audit;
 use crate::service::{
-    Error, Expect, GetCheckpoint, GetConsistencyProof, GetInclusionProof, Query, Service, Tail,
-    TailStart, VerifyLog,
+    Error, Expect, GetCheckpoint, GetConsistencyProof, GetInclusionProof, ListLogKeys, Query,
+    RotateLogKey, Service, Tail, TailStart, VerifyLog,
 };
 
 /// The `Audit` service.
@@ -101,11 +101,14 @@ impl Audit for Door {
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
         let reply = self.service.call(caller_of(&request), GetCheckpoint).await;
-        answer(reply, |(head, verifier_key)| v1::GetCheckpointResponse {
-            checkpoint: String::from_utf8_lossy(&head.checkpoint).into_owned(),
-            log_size: head.size,
-            root_hash: head.root.to_vec(),
-            verifier_key,
+        answer(reply, |found| v1::GetCheckpointResponse {
+            checkpoint: text(&found.head.checkpoint),
+            log_size: found.head.size,
+            root_hash: found.head.root.to_vec(),
+            log_keys: found.log_keys,
+            verifier_key: found.verifier_key,
+            cosigned_log_size: found.cosigned.as_ref().map_or(0, |it| it.checkpoint.size),
+            cosigned_checkpoint: found.cosigned.map(|it| text(&it.note)).unwrap_or_default(),
         })
     }
 
@@ -118,6 +121,25 @@ impl Audit for Door {
             log_size: head.size,
             root_hash: head.root.to_vec(),
             checkpoint: String::from_utf8_lossy(&head.checkpoint).into_owned(),
+        })
+    }
+
+    async fn rotate_log_key(
+        &self,
+        request: Request<v1::RotateLogKeyRequest>,
+    ) -> Result<Response<v1::RotateLogKeyResponse>, Status> {
+        let reply = self.service.call(caller_of(&request), RotateLogKey).await;
+        answer(reply, |verifier_key| v1::RotateLogKeyResponse { verifier_key })
+    }
+
+    async fn list_log_keys(
+        &self,
+        request: Request<v1::ListLogKeysRequest>,
+    ) -> Result<Response<v1::ListLogKeysResponse>, Status> {
+        let reply = self.service.call(caller_of(&request), ListLogKeys).await;
+        answer(reply, |found| v1::ListLogKeysResponse {
+            verifier_keys: found.keys.all().map(str::to_owned).collect(),
+            hand_overs: found.hand_overs.iter().map(HandOver::encode).collect(),
         })
     }
 
@@ -164,6 +186,10 @@ impl Audit for Door {
             checkpoint: String::from_utf8_lossy(&proved.head.checkpoint).into_owned(),
         })
     }
+}
+
+fn text(note: &[u8]) -> String {
+    String::from_utf8_lossy(note).into_owned()
 }
 
 fn hashes(hashes: &[[u8; 32]]) -> Vec<Vec<u8>> {
