@@ -14,7 +14,7 @@ use super::Offline;
 use super::prove::consistency;
 use super::rotate::keys;
 use super::trust::{Believed, Trust, add, names};
-use crate::audit::{self, Checkpoint, HandOver, Log, TreeName};
+use crate::audit::{self, Checkpoint, HandOver, Log, LogKeys, TreeName};
 use crate::proto::v1;
 
 /// Recompute the whole tree and compare it with the signed checkpoint.
@@ -77,23 +77,20 @@ impl Verify {
     /// that are believed.
     async fn online(&self) -> Result<(), Error> {
         let mut client = self.connection.audit()?;
-        let (mut believed, mut trusted) = (None, None);
-        if self.trust.is_said() {
-            trusted = Some(self.trust.keys(keys(&self.connection).await?.1)?);
-        }
-        if let Some(keys) = trusted.as_ref().filter(|_| self.trust.wants_witnesses()) {
+        let mut believed = None;
+        if self.trust.wants_witnesses() {
             let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
             if signed.cosigned_checkpoint.is_empty() {
                 return Err(Error::NotCosigned);
             }
-            believed = Some(self.trust.open(keys, signed.cosigned_checkpoint.as_bytes())?);
+            let note = signed.cosigned_checkpoint.as_bytes();
+            believed = Some(self.trust.open(&self.keys_of(note).await?, note)?);
         }
         let done = client.verify_log(v1::VerifyLogRequest {}).await?.into_inner();
         let mut found = verified(done.log_size, &done.root_hash);
         if self.trust.is_said() {
-            // It may have been handed over since.
-            let newest = self.trust.keys(keys(&self.connection).await?.1)?;
-            let newest = newest.open(done.checkpoint.as_bytes())?;
+            let note = done.checkpoint.as_bytes();
+            let newest = self.keys_of(note).await?.open(note)?;
             if (newest.size, &newest.root[..]) != (done.log_size, &done.root_hash[..]) {
                 return Err(Error::Incomplete);
             }
@@ -110,6 +107,15 @@ impl Verify {
             }
         }
         self.output.one(&found)
+    }
+
+    /// The keys that are believed; the service is asked for hand-overs when they are needed for this note.
+    async fn keys_of(&self, note: &[u8]) -> Result<LogKeys, Error> {
+        let known = self.trust.keys(Vec::new())?;
+        if known.open(note).is_ok() {
+            return Ok(known);
+        }
+        self.trust.keys(keys(&self.connection).await?.1)
     }
 }
 
