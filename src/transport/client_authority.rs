@@ -66,7 +66,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Certificate {
 }
 
 /// Everything of a kind in a PEM file; there has to be something.
-fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, Error> {
+pub(super) fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, Error> {
     let found = T::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {
         Ok(found) if found.is_empty() => Err(rustls::pki_types::pem::Error::NoItemsFound),

@@ -270,17 +270,6 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// Every certificate in a PEM file; there has to be one.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let found =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match found {
-        Ok(found) if found.is_empty() => Err(rustls::pki_types::pem::Error::NoItemsFound),
-        found => found,
-    }
-    .map_err(|error| pem(path, &error))
-}
-
 /// An error of a connection, with what caused it: the libraries' own words say little.
 pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();

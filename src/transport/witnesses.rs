@@ -19,10 +19,12 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::client_authority::all;
 use super::tls::{self, provider};
 use super::witness::SIZE;
 use crate::audit::CosignatureKey;
@@ -201,7 +203,7 @@ fn size(kind: Option<&str>, body: &[u8]) -> Option<u64> {
 fn trusting(authority: Option<&Path>) -> Result<ClientConfig, tls::Error> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = authority {
-        for certificate in tls::certificates(path)? {
+        for certificate in all::<CertificateDer<'static>>(path)? {
             let refused = |source| tls::Error::Authority { path: path.to_owned(), source };
             roots.add(certificate).map_err(refused)?;
         }

@@ -9,11 +9,9 @@ use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::Output;
 use super::cloudtrail::{Delivery, Selection};
-use super::rotate::keys;
+use super::rotate::own_keys;
 use super::{Offline, progress};
-use crate::audit::LogKeys;
 use crate::audit::files::{Exported, Folder, export};
-use crate::proto::v1;
 
 /// Write the log into a folder; as tiles, as far as it is not there yet
 #[derive(Debug, Args)]
@@ -84,12 +82,9 @@ impl Export {
             exported
         } else {
             // Whose log it is, the service says: what is exported is for others to verify.
-            let request = v1::GetCheckpointRequest {};
-            let head = connection.audit()?.get_checkpoint(request).await?.into_inner();
-            bar.set_length(head.log_size);
-            let (verifiers, hand_overs) = keys(&connection).await?;
-            let first = verifiers.first().ok_or(Error::Incomplete)?;
-            export(&connection.log()?, &to, &LogKeys::follow(first, &hand_overs)?, done)
+            let (size, keys) = own_keys(&connection).await?;
+            bar.set_length(size);
+            export(&connection.log()?, &to, &keys, done)
         };
         bar.finish_and_clear();
         let Exported { checkpoint, before, files } = exported?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::Output;
-use crate::audit::HandOver;
+use crate::audit::{HandOver, LogKeys};
 use crate::proto::v1;
 
 /// Have another key sign the log from here on
@@ -46,4 +46,16 @@ pub(super) async fn keys(connection: &Connection) -> Result<(Vec<String>, Vec<Ha
     let hand_overs: Result<Vec<_>, _> =
         found.hand_overs.iter().map(|bytes| HandOver::parse(bytes)).collect();
     Ok((found.verifier_keys, hand_overs?))
+}
+
+/// Size and keys that a running service says its log has. It is asked for hand-overs when there are any.
+pub(super) async fn own_keys(connection: &Connection) -> Result<(u64, LogKeys), Error> {
+    let request = v1::GetCheckpointRequest {};
+    let newest = connection.audit()?.get_checkpoint(request).await?.into_inner();
+    if newest.log_keys < 2 {
+        return Ok((newest.log_size, LogKeys::new(&newest.verifier_key)));
+    }
+    let (verifiers, hand_overs) = keys(connection).await?;
+    let first = verifiers.first().ok_or(Error::Incomplete)?;
+    Ok((newest.log_size, LogKeys::follow(first, &hand_overs)?))
 }

@@ -10,7 +10,7 @@ use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::{Output, say};
 use super::prove::consistency;
-use super::rotate::keys;
+use super::rotate::{keys, own_keys};
 use super::site::Site;
 use super::trust::{Believed, Trust, add, names};
 use super::{Offline, progress};
@@ -128,16 +128,16 @@ impl Verify {
         let mut believed = None;
         if self.trust.wants_witnesses() {
             let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
-            let keys = self.keys().await?;
-            believed = self.witnessed(&keys, || match signed.cosigned_checkpoint.is_empty() {
-                true => Err(Error::NotCosigned),
-                false => Ok(signed.cosigned_checkpoint.into_bytes()),
-            })?;
+            let note = match &self.cosigned {
+                Some(path) => read(path)?,
+                None if signed.cosigned_checkpoint.is_empty() => return Err(Error::NotCosigned),
+                None => signed.cosigned_checkpoint.into_bytes(),
+            };
+            believed = Some(self.trust.open(&self.keys_of(&note).await?, &note)?);
         }
         let done = client.verify_log(v1::VerifyLogRequest {}).await?.into_inner();
         if self.trust.is_said() || !self.older.is_empty() {
-            // The log may have been handed over since.
-            let keys = self.keys().await?;
+            let keys = self.keys_of(done.checkpoint.as_bytes()).await?;
             let newest = keys.open(done.checkpoint.as_bytes())?;
             if (newest.size, &newest.root[..]) != (done.log_size, &done.root_hash[..]) {
                 return Err(Error::Incomplete);
@@ -166,16 +166,17 @@ impl Verify {
         Ok(proof.check()?)
     }
 
-    /// The keys of a running service that are believed; its own word, when nothing is said.
-    async fn keys(&self) -> Result<LogKeys, Error> {
-        let (verifiers, hand_overs) = keys(&self.connection).await?;
-        match self.trust.is_said() {
-            true => self.trust.keys(hand_overs),
-            false => {
-                let first = verifiers.first().ok_or(Error::Incomplete)?;
-                Ok(LogKeys::follow(first, &hand_overs)?)
-            }
+    /// The keys that are believed of a running service: its own word, when nothing is said. It is asked for
+    /// hand-overs when they are needed for this note.
+    async fn keys_of(&self, note: &[u8]) -> Result<LogKeys, Error> {
+        if !self.trust.is_said() {
+            return Ok(own_keys(&self.connection).await?.1);
         }
+        let known = self.trust.keys(Vec::new())?;
+        if known.open(note).is_ok() {
+            return Ok(known);
+        }
+        self.trust.keys(keys(&self.connection).await?.1)
     }
 
     /// The checkpoint that enough witnesses have signed, where that is asked for: the one that is given, or
