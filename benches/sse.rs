@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use strongroom::crypto::SecretKey;
+use strongroom::sse::client_side::{
+    AesKeyring, CommitmentPolicy, Description, OpeningKey, Reading, SealingKey, open_buffered,
+    open_delayed, seal_body,
+};
 use strongroom::sse::{CHUNK_LEN, Envelope, ObjectName, open_stream, seal_stream};
 
 const CHUNKS: usize = 256;
@@ -57,6 +61,35 @@ fn sse(criterion: &mut Criterion) {
             opened.clear();
             let done = open_stream(body.as_slice(), &mut opened, &cipher, |_| ());
             runtime.block_on(done).unwrap()
+        });
+    });
+    let mut keyring = AesKeyring::new(SecretKey::from_bytes([7; 32]));
+    let (policy, said) = (CommitmentPolicy::default(), Description::new());
+    let made = runtime.block_on(SealingKey::generate(&mut keyring, policy, &said));
+    let (metadata, key) = made.unwrap();
+    let mut message = Vec::new();
+    runtime.block_on(seal_body(plaintext.as_slice(), &mut message, key, |_| ())).unwrap();
+    group.bench_function("client_side::seal_body", |bencher| {
+        bencher.iter(|| {
+            body.clear();
+            let made = runtime.block_on(SealingKey::generate(&mut keyring, policy, &said));
+            let sealed = seal_body(plaintext.as_slice(), &mut body, made.unwrap().1, |_| ());
+            runtime.block_on(sealed).unwrap()
+        });
+    });
+    let key = OpeningKey::unwrap(&mut keyring, &metadata, Reading::default(), &said);
+    let key = runtime.block_on(key).unwrap();
+    group.bench_function("client_side::open_delayed", |bencher| {
+        bencher.iter(|| {
+            opened.clear();
+            let done = open_delayed(message.as_slice(), &mut opened, &key, |_| ());
+            runtime.block_on(done).unwrap()
+        });
+    });
+    group.bench_function("client_side::open_buffered", |bencher| {
+        bencher.iter(|| {
+            let done = open_buffered(message.as_slice(), &key, CHUNKS * CHUNK_LEN);
+            runtime.block_on(done).unwrap().len()
         });
     });
     group.finish();

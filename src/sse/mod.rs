@@ -29,10 +29,12 @@
 //! | `chunk.rs` | one chunk of a body |
 //! | `stream.rs` | whole bodies, through readers and writers |
 //! | `tokio.rs` | the same, asynchronously |
+//! | `client_side/` | the formats of the Amazon S3 Encryption Client |
 //!
 //! Layout, with a worked example in hex: docs/formats.md, "Sealed object".
 
 mod chunk;
+pub mod client_side;
 mod envelope;
 mod stream;
 mod tokio;

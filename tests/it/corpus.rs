@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::client_object;
 use super::policy_call::{KINDS, decisions};
 use strongroom::audit::{Checkpoint, Event};
 use strongroom::crypto::SecretKey;
@@ -45,6 +46,14 @@ fn objects() {
     let name = ObjectName { bucket: "bucket".to_owned(), name: "a/b".to_owned() };
     let opens = |bytes: &[u8]| open_bytes(&SecretKey::from_bytes([7; 32]), &name, bytes).is_ok();
     assert_eq!(accepted("object", opens), ["whole"]);
+}
+
+/// `encoded-words` is as S3 returns what was not ASCII. What a raw keyring's user said is not authenticated.
+#[test]
+fn client_objects() {
+    let whole = ["aes-v1", "aes-v2", "aes-v2-instruction", "aes-v3", "aes-v3-instruction"];
+    let whole = [&whole[..], &["aes-wrap-v2", "encoded-words"]].concat();
+    assert_eq!(accepted("client_object", client_object::opens), whole);
 }
 
 /// `two-signatures` repeats a good one, which a signed note may.

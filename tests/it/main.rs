@@ -6,6 +6,7 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod client_object;
 mod command_line;
 mod corpus;
 mod crash;
