@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::sse::client_side;
 use crate::{audit, config, instance, service, sse};
 
 /// Why a command did not do what it was asked.
@@ -15,6 +16,9 @@ pub(super) enum Error {
     /// The trail does not verify.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// An object in a format of the S3 Encryption Client was not sealed or opened.
+    #[error(transparent)]
+    ClientSide(client_side::Error),
     /// Traces cannot be sent there.
     #[error("traces cannot be sent to {address:?}; expected something like http://127.0.0.1:4317")]
     Collector {
@@ -78,6 +82,18 @@ impl From<Status> for Error {
     }
 }
 
+impl From<client_side::Error> for Error {
+    fn from(error: client_side::Error) -> Self {
+        match error {
+            client_side::Error::Keys(source) => match source.downcast::<Status>() {
+                Ok(status) => Self::Status(status),
+                Err(source) => Self::ClientSide(client_side::Error::Keys(source)),
+            },
+            error => Self::ClientSide(error),
+        }
+    }
+}
+
 impl Error {
     pub(super) fn file(
         doing: &'static str,
@@ -109,7 +125,17 @@ impl Error {
     }
 
     fn hint(&self) -> Option<&'static str> {
-        let Self::Status(status) = self else { return None };
+        let status = match self {
+            Self::Status(status) => status,
+            Self::ClientSide(client_side::Error::Context) => {
+                return Some("--context NAME=VALUE says what it was sealed with.");
+            }
+            Self::ClientSide(client_side::Error::Legacy) => return Some("--legacy opens it."),
+            Self::ClientSide(client_side::Error::Policy) => {
+                return Some("--commitment-policy require-encrypt-allow-decrypt opens it.");
+            }
+            _ => return None,
+        };
         let reason = status.get_details_error_info().map(|info| info.reason);
         match (status.code(), reason.as_deref()) {
             (Code::Unavailable, None) => {
