@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// What each module may use, from the ground up (docs/design.md, "The house").
 const FLOORS: &[(&str, &[&str])] = &[
     ("crypto", &[]),
-    ("sse", &["crypto"]),
+    ("sse", &["kms", "proto", "crypto"]),
     ("clock", &[]),
     ("proto", &[]),
     ("store", &["crypto"]),

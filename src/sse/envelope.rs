@@ -16,30 +16,8 @@ use subtle::ConstantTimeEq;
 
 use super::Error;
 use super::chunk::{CHUNK_LOG2, ChunkCipher};
+use super::mode::Mode;
 use crate::crypto::{Purpose, SecretKey, aead, derive, random};
-
-/// Whose key seals the object. Part of what is authenticated, so that an object of one mode is
-/// never taken for one of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A data key of a KMS key (SSE-KMS).
-    Kms,
-}
-
-impl Mode {
-    const fn byte(self) -> u8 {
-        match self {
-            Self::Kms => 1,
-        }
-    }
-
-    const fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            1 => Some(Self::Kms),
-            _ => None,
-        }
-    }
-}
 
 /// Which object it is. Another one's bytes under this name do not open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +171,9 @@ impl Envelope {
         if version != VERSION || chunk_log2 != CHUNK_LOG2 || reserved != 0 {
             return Err(Error::Envelope("it is of a version that this program does not read"));
         }
-        let mode = Mode::from_byte(mode).ok_or(Error::Envelope("its mode is unknown"))?;
+        let mode = Mode::from_byte(mode)
+            .filter(|mode| *mode == Mode::Kms)
+            .ok_or(Error::Envelope("its mode is unknown"))?;
         let (salt, sealed_key, commitment) = (take(&mut rest)?, take(&mut rest)?, take(&mut rest)?);
         let wrapped = take_field(&mut rest)?.to_vec();
         let count = u16::from_be_bytes(take(&mut rest)?);

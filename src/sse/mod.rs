@@ -25,6 +25,12 @@
 //!
 //! | file | noun |
 //! |---|---|
+//! | `header.rs` | a request's headers that speak of encryption |
+//! | `mode.rs` | SSE-S3, SSE-KMS, DSSE-KMS, SSE-C |
+//! | `bucket.rs` | a bucket's default |
+//! | `encryption.rs` | what a request asks for, out of the three above; an answer's headers |
+//! | `customer.rs` | a customer's key |
+//! | `refusal.rs` | S3's own words for what is refused |
 //! | `envelope.rs` | what is kept beside a body: the sealed object key and how to find its data key |
 //! | `chunk.rs` | one chunk of a body |
 //! | `stream.rs` | whole bodies, through readers and writers |
@@ -32,13 +38,28 @@
 //!
 //! Layout, with a worked example in hex: docs/formats.md, "Sealed object".
 
+mod bucket;
 mod chunk;
+mod customer;
+mod encryption;
 mod envelope;
+mod header;
+mod mode;
+mod refusal;
 mod stream;
 mod tokio;
 
+pub use bucket::BucketEncryption;
 pub use chunk::{CHUNK_LEN, ChunkCipher, SEALED_CHUNK_LEN, sealed_len};
-pub use envelope::{Envelope, Mode, ObjectKey, ObjectName};
+pub use customer::CustomerKey;
+pub use encryption::{
+    Arrival, Encryption, KmsKey, answer_customer, customer_key_for_copying, customer_key_for_part,
+    customer_key_for_reading,
+};
+pub use envelope::{Envelope, ObjectKey, ObjectName};
+pub use header::{Header, Headers};
+pub use mode::Mode;
+pub use refusal::Refusal;
 pub use stream::{OpenReader, SealWriter, open_bytes, seal_bytes};
 pub use tokio::{open_stream, seal_stream};
 
@@ -72,5 +93,7 @@ impl From<crate::crypto::Error> for Error {
     }
 }
 
+#[cfg(test)]
+mod request_tests;
 #[cfg(test)]
 mod tests;
