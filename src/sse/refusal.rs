@@ -121,6 +121,9 @@ pub enum Refusal {
          Signature Version 4."
     )]
     SignatureVersion,
+    /// The key management service cannot be reached. Wording ours.
+    #[error("The key management service cannot be reached. Please try again.")]
+    Unavailable,
     /// UpdateObjectEncryption of an object that it does not apply to. Documented, not recorded.
     #[error("The object's encryption cannot be updated: {0}")]
     UpdateNotApplicable(&'static str),
@@ -160,6 +163,7 @@ impl Refusal {
             | Self::PartParameters
             | Self::UpdateNotApplicable(_) => "InvalidRequest",
             Self::KeyIdInvalid(_) | Self::KeyRegion(_) => "KMS.NotFoundException",
+            Self::Unavailable => "ServiceUnavailable",
             Self::Kms { exception, .. } => return format!("KMS.{exception}"),
         };
         code.to_owned()
@@ -170,6 +174,7 @@ impl Refusal {
     pub const fn status(&self) -> u16 {
         match self {
             Self::CustomerKeysBlocked | Self::KmsAccess(_) | Self::WrongKey => 403,
+            Self::Unavailable => 503,
             _ => 400,
         }
     }

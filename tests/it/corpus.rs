@@ -10,8 +10,8 @@ use strongroom::iam::Decision;
 use strongroom::kms::blob::CiphertextBlob;
 use strongroom::kms::id::KeyReference;
 use strongroom::sse::{
-    Arrival, BucketEncryption, Encryption, Headers, Mode, ObjectName, customer_key_for_reading,
-    open_bytes,
+    Arrival, BucketEncryption, Encryption, Headers, Mode, ObjectName, OpeningKeys,
+    customer_key_for_reading, open_bytes,
 };
 use strongroom::transport::aws_json::{TRANSLATED, reads};
 
@@ -46,8 +46,11 @@ fn blobs() {
 #[test]
 fn objects() {
     let name = ObjectName { bucket: "bucket".to_owned(), name: "a/b".to_owned() };
-    let opens = |bytes: &[u8]| open_bytes(&SecretKey::from_bytes([7; 32]), &name, bytes).is_ok();
-    assert_eq!(accepted("object", opens), ["whole"]);
+    let [inner, outer] = [7, 8].map(|byte| SecretKey::from_bytes([byte; 32]));
+    let one = |bytes: &[u8]| open_bytes(&OpeningKeys::One(&inner), &name, bytes).is_ok();
+    assert_eq!(accepted("object", one), ["customer", "whole"]);
+    let two = |bytes: &[u8]| open_bytes(&OpeningKeys::Two(&inner, &outer), &name, bytes).is_ok();
+    assert_eq!(accepted("object", two), ["two-layers"]);
 }
 
 /// Requests' headers, one a line, as a writing and a reading request.
