@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -21,7 +22,9 @@ use super::wrapping::WrappingKey;
 use crate::crypto::SecretKey;
 use crate::proto::v1;
 use crate::proto::v1::data_keys_client::DataKeysClient;
-use crate::sse::{self, Envelope, ObjectName};
+use crate::sse::{
+    self, DataKey, Digests, Envelope, ObjectName, OpeningKeys, SealingKeys, WrappedKey,
+};
 
 /// Seal a file with a new data key
 #[derive(Debug, Args)]
@@ -161,17 +164,20 @@ where
         ..Default::default()
     };
     let made = client.generate_data_key(request).await?.into_inner();
-    let data_key = secret(made.plaintext)?;
-    let (envelope, object_key) =
-        Envelope::seal(&data_key, &made.ciphertext_blob, &a_file(), context)?;
+    let wrapped = WrappedKey { key_arn: made.key_id.clone(), blob: made.ciphertext_blob };
+    let data_key = DataKey { plaintext: secret(made.plaintext)?, wrapped };
+    let keys = SealingKeys::Kms { key: &data_key, bucket_key: false };
+    let (envelope, object_key) = Envelope::seal(&keys, &a_file(), context)?;
     let mut target = Target::with(to, &envelope.encode()?).await?;
     let bar = progress(length, "sealing");
-    let part = object_key.part(1)?;
-    let bytes =
-        sse::seal_stream(reader, &mut target.writer, &part, |done| bar.set_position(done)).await?;
+    let sealer = object_key.seal_part(1)?;
+    let sealed = sse::seal_stream(reader, &mut target.writer, sealer, Digests::default(), |done| {
+        bar.set_position(done);
+    })
+    .await?;
     bar.finish_and_clear();
     target.keep().await?;
-    Ok(Done { bytes, key_id: made.key_id })
+    Ok(Done { bytes: sealed.part.len, key_id: made.key_id })
 }
 
 /// Opens `from` into `to`, which appears only when all of it was authenticated.
@@ -194,18 +200,20 @@ where
     let (envelope, start) = Envelope::parse(&head)?;
     let start = std::io::SeekFrom::Start(u64::try_from(start).unwrap_or(u64::MAX));
     reader.seek(start).await.map_err(Error::file("reading", from))?;
+    let wrapped = envelope.wrapped_keys().next().ok_or(sse::Error::Open)?;
     let request = v1::UnwrapDataKeyRequest {
-        ciphertext_blob: envelope.wrapped_data_key().to_vec(),
+        ciphertext_blob: wrapped.blob,
         encryption_context: envelope.context().clone().into_iter().collect(),
         ..Default::default()
     };
     let unwrapped = client.unwrap_data_key(request).await?.into_inner();
-    let object_key = envelope.open(&secret(unwrapped.plaintext)?, &a_file())?;
+    let data_key = secret(unwrapped.plaintext)?;
+    let object_key = Arc::new(envelope.open(&OpeningKeys::One(&data_key), &a_file())?);
     let mut target = Target::new(to)?;
     let bar = progress(length, "opening");
-    let part = object_key.part(1)?;
     let bytes =
-        sse::open_stream(reader, &mut target.writer, &part, |done| bar.set_position(done)).await?;
+        sse::open_stream(reader, &mut target.writer, object_key, 1, |done| bar.set_position(done))
+            .await?;
     bar.finish_and_clear();
     target.keep().await?;
     Ok(Done { bytes, key_id: unwrapped.key_id })

@@ -13,6 +13,7 @@ mod crash;
 mod damage;
 mod decisions;
 mod in_process;
+mod object_keys;
 mod policy_call;
 mod server;
 mod store;
