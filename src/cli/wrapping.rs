@@ -1,19 +1,19 @@
 //! The keys that wrap data keys of client-side objects, as a command line names them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use zeroize::Zeroizing;
 
-use super::connection::{Connection, Wire};
+use super::connection::Connection;
 use super::error::Error;
 use super::hardening;
 use crate::crypto::SecretKey;
-use crate::proto::v1::data_keys_client::DataKeysClient;
 use crate::sse::client_side::{
-    self, AesKeyring, Description, Keyring, KmsKeyring, RsaKeyring, Suite, WrappedKey,
+    self, AesKeyring, Description, Keyring, KmsKeyring, RsaKeyring, Suite, WrappedDataKey,
 };
 
 /// One of three at the most.
@@ -53,14 +53,14 @@ impl WrappingKey {
         let key = self.key.clone().ok_or_else(|| {
             Error::Usage("--key, --aes-key-file or --rsa-key-file has to be given".to_owned())
         })?;
-        Ok(AnyKeyring::Kms(Box::new(KmsKeyring::new(connection.data_keys()?, key))))
+        Ok(AnyKeyring::Kms(KmsKeyring::new(Arc::new(connection.provider()?), key)))
     }
 }
 
 /// The keyring of any of them.
 pub(super) enum AnyKeyring {
     Aes(AesKeyring),
-    Kms(Box<KmsKeyring<DataKeysClient<Wire>>>),
+    Kms(KmsKeyring),
     Rsa(Box<RsaKeyring>),
 }
 
@@ -69,7 +69,7 @@ impl Keyring for AnyKeyring {
         &mut self,
         suite: Suite,
         said: &Description,
-    ) -> Result<(SecretKey, WrappedKey), client_side::Error> {
+    ) -> Result<(SecretKey, WrappedDataKey), client_side::Error> {
         match self {
             Self::Aes(keyring) => keyring.generate(suite, said).await,
             Self::Kms(keyring) => keyring.generate(suite, said).await,
@@ -79,7 +79,7 @@ impl Keyring for AnyKeyring {
 
     async fn unwrap(
         &mut self,
-        wrapped: &WrappedKey,
+        wrapped: &WrappedDataKey,
         said: &Description,
     ) -> Result<SecretKey, client_side::Error> {
         match self {

@@ -193,7 +193,7 @@ def test_the_trail_names_context_and_suite(world):
     )
     records = json.loads(run.stdout)["records"]
     used = [record["operation"] for record in records if record["operation"] != "CreateKey"]
-    assert used == ["Decrypt", "Decrypt", "GenerateDataKey"], run.stderr
+    assert used == ["UnwrapDataKey", "Decrypt", "GenerateDataKey"], run.stderr
     expected = CONTEXT | {"aws:x-amz-cek-alg": "115"}
     for record in records[:3]:
         assert record["context"] == expected

@@ -13,7 +13,6 @@ use strongroom::kms::{
     EnableKeyRotation, GenerateDataKey, GetKeyRotationStatus, ListKeyRotations, ListResourceTags,
     RotateKeyOnDemand, ScheduleKeyDeletion, Tag, TagResource, UnwrapDataKey, UpdateAlias,
 };
-use strongroom::proto::v1::data_keys_client::DataKeysClient;
 use strongroom::proto::v1::keys_client::KeysClient;
 use strongroom::service::{Caller, Query};
 use strongroom::sse::client_side::{
@@ -212,8 +211,7 @@ fn client_side_objects_have_their_keys_from_an_instance() {
         let room = room();
         let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
         let other_id = room.call(CreateKey::default()).await.unwrap().key_id;
-        let keyring =
-            |id: &str| KmsKeyring::new(DataKeysClient::new(room.channel().unwrap()), id.to_owned());
+        let keyring = |id: &str| KmsKeyring::new(Arc::new(room.keys(Caller::in_process())), id);
         let said = Description::from([("name".to_owned(), "bucket/name".to_owned())]);
         let policy = CommitmentPolicy::default();
         let made = SealingKey::generate(&mut keyring(&key_id), policy, &said).await;
@@ -230,7 +228,7 @@ fn client_side_objects_have_their_keys_from_an_instance() {
         let user_metadata = metadata.to_object().unwrap();
         assert_eq!(opened(&user_metadata, &key_id).await.unwrap(), b"plaintext");
         let refused = opened(&user_metadata, &other_id).await;
-        assert!(matches!(refused, Err(ObjectError::Keys(_))), "{refused:?}");
+        assert!(matches!(refused, Err(ObjectError::Provider(_))), "{refused:?}");
         let wrapped = &user_metadata["x-amz-3"];
         for place in [30, 60, wrapped.len() - 6] {
             let mut altered = wrapped.clone();
@@ -243,7 +241,7 @@ fn client_side_objects_have_their_keys_from_an_instance() {
         }
         room.call(DisableKey { key_id: key_id.clone().into() }).await.unwrap();
         let refused = opened(&user_metadata, &key_id).await;
-        assert!(matches!(refused, Err(ObjectError::Keys(_))), "{refused:?}");
+        assert!(matches!(refused, Err(ObjectError::Provider(_))), "{refused:?}");
         room.close().unwrap();
     });
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::description::Description;
-use super::metadata::{WrappedKey, Wrapping};
+use super::metadata::{WrappedDataKey, Wrapping};
 use super::suite::Suite;
 use crate::crypto::rsa::{Oaep, RsaKey, RsaPublicKey};
 use crate::crypto::{SecretKey, aead, legacy, random};
@@ -25,17 +25,17 @@ pub trait Keyring {
         &mut self,
         suite: Suite,
         said: &Description,
-    ) -> impl Future<Output = Result<(SecretKey, WrappedKey), Error>> + Send;
+    ) -> impl Future<Output = Result<(SecretKey, WrappedDataKey), Error>> + Send;
 
     /// The data key of an object. `said` is what the caller knows the object was encrypted with:
     /// for KMS all of it, for raw keyrings all of it or nothing.
     ///
     /// Errors are [`Error::Open`] whatever the reason, [`Error::Context`] for another description
     /// than the object's, which anybody can read, [`Error::Unsupported`] where this keyring never
-    /// wraps so, and [`Error::Keys`].
+    /// wraps so, and [`Error::Provider`].
     fn unwrap(
         &mut self,
-        wrapped: &WrappedKey,
+        wrapped: &WrappedDataKey,
         said: &Description,
     ) -> impl Future<Output = Result<SecretKey, Error>> + Send;
 }
@@ -51,17 +51,17 @@ impl AesKeyring {
         Self(key)
     }
 
-    fn wrap(&self, suite: Suite, said: &Description) -> Result<(SecretKey, WrappedKey), Error> {
+    fn wrap(&self, suite: Suite, said: &Description) -> Result<(SecretKey, WrappedDataKey), Error> {
         let data_key = SecretKey::generate()?;
         let iv: [u8; aead::NONCE_LEN] = random::array()?;
         let sealed =
             aead::seal(&self.0, &iv, suite.name().as_bytes(), data_key.expose().as_slice())?;
         let bytes = [iv.as_slice(), &sealed].concat();
         let description = said.clone();
-        Ok((data_key, WrappedKey { suite, wrapping: Wrapping::AesGcm, bytes, description }))
+        Ok((data_key, WrappedDataKey { suite, wrapping: Wrapping::AesGcm, bytes, description }))
     }
 
-    fn open(&self, wrapped: &WrappedKey, said: &Description) -> Result<SecretKey, Error> {
+    fn open(&self, wrapped: &WrappedDataKey, said: &Description) -> Result<SecretKey, Error> {
         same_if_given(wrapped, said)?;
         let plaintext = match wrapped.wrapping {
             Wrapping::AesGcm => {
@@ -83,13 +83,13 @@ impl Keyring for AesKeyring {
         &mut self,
         suite: Suite,
         said: &Description,
-    ) -> impl Future<Output = Result<(SecretKey, WrappedKey), Error>> + Send {
+    ) -> impl Future<Output = Result<(SecretKey, WrappedDataKey), Error>> + Send {
         future::ready(self.wrap(suite, said))
     }
 
     fn unwrap(
         &mut self,
-        wrapped: &WrappedKey,
+        wrapped: &WrappedDataKey,
         said: &Description,
     ) -> impl Future<Output = Result<SecretKey, Error>> + Send {
         future::ready(self.open(wrapped, said))
@@ -130,7 +130,7 @@ impl RsaKeyring {
         self.public.der()
     }
 
-    fn wrap(&self, suite: Suite, said: &Description) -> Result<(SecretKey, WrappedKey), Error> {
+    fn wrap(&self, suite: Suite, said: &Description) -> Result<(SecretKey, WrappedDataKey), Error> {
         let data_key = SecretKey::generate()?;
         let mut plaintext = Zeroizing::new(Vec::with_capacity(64));
         plaintext.push(DATA_KEY_LEN);
@@ -138,10 +138,13 @@ impl RsaKeyring {
         plaintext.extend_from_slice(suite.name().as_bytes());
         let bytes = self.public.encrypt(Oaep::Sha1, &plaintext)?;
         let description = said.clone();
-        Ok((data_key, WrappedKey { suite, wrapping: Wrapping::RsaOaepSha1, bytes, description }))
+        Ok((
+            data_key,
+            WrappedDataKey { suite, wrapping: Wrapping::RsaOaepSha1, bytes, description },
+        ))
     }
 
-    fn open(&self, wrapped: &WrappedKey, said: &Description) -> Result<SecretKey, Error> {
+    fn open(&self, wrapped: &WrappedDataKey, said: &Description) -> Result<SecretKey, Error> {
         same_if_given(wrapped, said)?;
         if wrapped.wrapping != Wrapping::RsaOaepSha1 {
             return Err(Error::Unsupported("its key wrapping, by an RSA keyring"));
@@ -162,13 +165,13 @@ impl Keyring for RsaKeyring {
         &mut self,
         suite: Suite,
         said: &Description,
-    ) -> impl Future<Output = Result<(SecretKey, WrappedKey), Error>> + Send {
+    ) -> impl Future<Output = Result<(SecretKey, WrappedDataKey), Error>> + Send {
         future::ready(self.wrap(suite, said))
     }
 
     fn unwrap(
         &mut self,
-        wrapped: &WrappedKey,
+        wrapped: &WrappedDataKey,
         said: &Description,
     ) -> impl Future<Output = Result<SecretKey, Error>> + Send {
         future::ready(self.open(wrapped, said))
@@ -178,6 +181,6 @@ impl Keyring for RsaKeyring {
 /// [`SecretKey::LEN`]
 const DATA_KEY_LEN: u8 = 32;
 
-fn same_if_given(wrapped: &WrappedKey, said: &Description) -> Result<(), Error> {
+fn same_if_given(wrapped: &WrappedDataKey, said: &Description) -> Result<(), Error> {
     if said.is_empty() || *said == wrapped.description { Ok(()) } else { Err(Error::Context) }
 }

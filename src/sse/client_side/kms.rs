@@ -4,72 +4,50 @@
 //! with the object; on reading, what is kept less the reserved pairs has to be what the caller says,
 //! so that who can write to the bucket cannot choose it.
 
-use std::future::Future;
+use std::sync::Arc;
 
 use super::Error;
 use super::description::Description;
 use super::keyring::Keyring;
-use super::metadata::{WrappedKey, Wrapping};
+use super::metadata::{WrappedDataKey, Wrapping};
 use super::suite::Suite;
 use crate::crypto::SecretKey;
+use crate::sse::{KeyProvider, ProviderError, WrappedKey};
 
-/// The calls of a KMS that a keyring needs: `GenerateDataKey` and `Decrypt`. Implemented for this
-/// project's gRPC client; implement it for another KMS's.
-pub trait DataKeys {
-    /// A new 256-bit data key under a KMS key, plain and as ciphertext blob.
-    ///
-    /// Errors are [`Error::Keys`] with the client's own.
-    fn generate(
-        &mut self,
-        key_id: &str,
-        context: &Description,
-    ) -> impl Future<Output = Result<(SecretKey, Vec<u8>), Error>> + Send;
-
-    /// The data key in a ciphertext blob, if it was made under this KMS key with this context.
-    ///
-    /// Errors are [`Error::Open`] where the blob does not open, else [`Error::Keys`].
-    fn decrypt(
-        &mut self,
-        key_id: &str,
-        blob: &[u8],
-        context: &Description,
-    ) -> impl Future<Output = Result<SecretKey, Error>> + Send;
+/// Data keys under a KMS key, from any [`KeyProvider`].
+#[derive(Debug, Clone)]
+pub struct KmsKeyring {
+    provider: Arc<dyn KeyProvider>,
+    key: String,
 }
 
-/// Data keys under a KMS key.
-#[derive(Debug)]
-pub struct KmsKeyring<K> {
-    client: K,
-    key_id: String,
-}
-
-impl<K: DataKeys> KmsKeyring<K> {
-    /// Wraps and unwraps under the key of this id, ARN or alias alone: an object that names another
-    /// key in its blob does not open.
-    pub fn new(client: K, key_id: impl Into<String>) -> Self {
-        Self { client, key_id: key_id.into() }
+impl KmsKeyring {
+    /// Wraps and unwraps under the key of this id, ARN or alias alone: an object whose wrapped key
+    /// is another's does not open.
+    pub fn new(provider: Arc<dyn KeyProvider>, key: impl Into<String>) -> Self {
+        Self { provider, key: key.into() }
     }
 }
 
-impl<K: DataKeys + Send> Keyring for KmsKeyring<K> {
+impl Keyring for KmsKeyring {
     async fn generate(
         &mut self,
         suite: Suite,
         said: &Description,
-    ) -> Result<(SecretKey, WrappedKey), Error> {
+    ) -> Result<(SecretKey, WrappedDataKey), Error> {
         if said.contains_key(SUITE_NAME) || said.contains_key(KMS_KEY_ID) {
             return Err(Error::Reserved);
         }
         let mut context = said.clone();
         context.insert(SUITE_NAME.to_owned(), suite.name().to_owned());
-        let (data_key, bytes) = self.client.generate(&self.key_id, &context).await?;
-        let wrapping = Wrapping::KmsContext;
-        Ok((data_key, WrappedKey { suite, wrapping, bytes, description: context }))
+        let made = self.provider.generate(&self.key, &context).await?;
+        let (wrapping, bytes) = (Wrapping::KmsContext, made.wrapped.blob);
+        Ok((made.plaintext, WrappedDataKey { suite, wrapping, bytes, description: context }))
     }
 
     async fn unwrap(
         &mut self,
-        wrapped: &WrappedKey,
+        wrapped: &WrappedDataKey,
         said: &Description,
     ) -> Result<SecretKey, Error> {
         if !matches!(wrapped.wrapping, Wrapping::KmsContext | Wrapping::Kms) {
@@ -87,7 +65,23 @@ impl<K: DataKeys + Send> Keyring for KmsKeyring<K> {
         {
             return Err(Error::Open);
         }
-        self.client.decrypt(&self.key_id, &wrapped.bytes, &wrapped.description).await
+        // The format does not keep the key's ARN; the caller's name of it stands in.
+        let asked = WrappedKey { key_arn: self.key.clone(), blob: wrapped.bytes.clone() };
+        Ok(self.provider.unwrap(&asked, &wrapped.description).await?)
+    }
+}
+
+/// A blob that does not open is the object's fault, whatever else the service says its own.
+impl From<ProviderError> for Error {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Refused { exception, .. }
+                if exception == "InvalidCiphertextException" =>
+            {
+                Self::Open
+            }
+            error => Self::Provider(error),
+        }
     }
 }
 

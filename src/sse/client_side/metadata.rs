@@ -37,7 +37,7 @@ pub type UserMetadata = BTreeMap<String, String>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     pub(super) content: Content,
-    pub(super) key: WrappedKey,
+    pub(super) key: WrappedDataKey,
 }
 
 /// How the body is encrypted, but for its key.
@@ -50,7 +50,7 @@ pub(super) enum Content {
 
 /// A data key as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrappedKey {
+pub struct WrappedDataKey {
     /// What the object is encrypted with; wrapped keys are bound to it.
     pub suite: Suite,
     /// By what it was wrapped.
@@ -143,7 +143,7 @@ impl Metadata {
 
     /// The wrapped data key.
     #[must_use]
-    pub const fn wrapped_key(&self) -> &WrappedKey {
+    pub const fn wrapped_key(&self) -> &WrappedDataKey {
         &self.key
     }
 
@@ -173,7 +173,7 @@ impl Metadata {
 
     /// What says how the content is encrypted, and what says how its key is wrapped.
     fn fields(&self) -> Result<(UserMetadata, UserMetadata), Error> {
-        let WrappedKey { wrapping, bytes, description, .. } = &self.key;
+        let WrappedDataKey { wrapping, bytes, description, .. } = &self.key;
         let (name, Some(number)) = wrapping.names() else { return Err(Error::Legacy) };
         let wrapped = STANDARD.encode(bytes);
         let description = description::write(description)?;
@@ -291,14 +291,14 @@ impl Fields {
         }
         let iv = self.bytes("x-amz-iv")?;
         let description = self.description("x-amz-matdesc")?;
-        let key = WrappedKey { suite: Suite::Gcm, wrapping, bytes, description };
+        let key = WrappedDataKey { suite: Suite::Gcm, wrapping, bytes, description };
         Ok(Metadata { content: Content::Gcm { iv: not_zero(iv)? }, key })
     }
 
     fn cbc(&self, wrapping: Wrapping, bytes: Vec<u8>) -> Result<Metadata, Error> {
         let content = Content::Cbc { iv: self.bytes("x-amz-iv")? };
         let description = self.description("x-amz-matdesc")?;
-        let key = WrappedKey { suite: Suite::Cbc, wrapping, bytes, description };
+        let key = WrappedDataKey { suite: Suite::Cbc, wrapping, bytes, description };
         Ok(Metadata { content, key })
     }
 
@@ -321,7 +321,7 @@ impl Fields {
             commitment: self.bytes("x-amz-d")?,
         };
         let (bytes, description) = (self.wrapped("x-amz-3")?, self.description(said)?);
-        let key = WrappedKey { suite: Suite::CommittingGcm, wrapping, bytes, description };
+        let key = WrappedDataKey { suite: Suite::CommittingGcm, wrapping, bytes, description };
         Ok(Metadata { content, key })
     }
 

@@ -65,13 +65,12 @@
 //! | `description.rs` | encryption contexts and material descriptions as they stand in metadata |
 //! | `metadata.rs` | the envelope: user metadata and instruction files |
 //! | `keyring.rs` | raw keyrings |
-//! | `kms.rs`, `grpc.rs` | the KMS keyring, and the service that it asks |
+//! | `kms.rs` | the KMS keyring |
 //! | `object.rs` | one object: from its envelope to the key of its body |
 //! | `body.rs`, `range.rs` | bodies, and parts of them |
 
 mod body;
 mod description;
-mod grpc;
 mod keyring;
 mod kms;
 mod metadata;
@@ -82,13 +81,15 @@ mod suite;
 pub use body::{BodySealer, UnauthenticatedOpener, open_buffered, open_delayed, seal_body};
 pub use description::Description;
 pub use keyring::{AesKeyring, Keyring, RsaKeyring};
-pub use kms::{DataKeys, KmsKeyring};
+pub use kms::KmsKeyring;
 pub use metadata::{
-    INSTRUCTION_MARKER, INSTRUCTION_SUFFIX, Metadata, UserMetadata, WrappedKey, Wrapping,
+    INSTRUCTION_MARKER, INSTRUCTION_SUFFIX, Metadata, UserMetadata, WrappedDataKey, Wrapping,
 };
 pub use object::{OpeningKey, SealingKey};
 pub use range::PartialBody;
 pub use suite::{CommitmentPolicy, Legacy, Reading, Suite};
+
+use super::ProviderError;
 
 /// Why an object was not sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -106,9 +107,6 @@ pub enum Error {
     /// The bytes are no key that wraps others.
     #[error("this is no RSA key of 2048 to 8192 bits in PKCS #8 or SubjectPublicKeyInfo")]
     Key,
-    /// The KMS refused, or was not reached.
-    #[error("the key management service refused")]
-    Keys(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The object is of an early client.
     #[error("the object is encrypted in a legacy way, which authenticates nothing")]
     Legacy,
@@ -121,6 +119,9 @@ pub enum Error {
     /// The object does not commit to its key.
     #[error("the object does not commit to its key, which the commitment policy requires")]
     Policy,
+    /// The KMS refused, or was not reached.
+    #[error(transparent)]
+    Provider(ProviderError),
     /// The operating system gave no random bytes.
     #[error("the operating system's random source failed")]
     Random,

@@ -41,7 +41,7 @@ impl SealingKey {
     /// or the material description of a raw keyring.
     ///
     /// # Errors
-    /// [`Error::Keys`] when the KMS refuses, [`Error::Reserved`] for a pair that is not the caller's
+    /// [`Error::Provider`] when the KMS refuses, [`Error::Reserved`] for a pair that is not the caller's
     /// to choose, [`Error::Random`].
     pub async fn generate<K: Keyring>(
         keyring: &mut K,

@@ -1,46 +1,57 @@
 //! Objects of other programs: tests/vectors/s3-client/README.md says how they were made.
 
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
 use serde_json::Value;
 
 use super::super::*;
 use super::data_key;
 use crate::crypto::SecretKey;
+use crate::sse::{Context, DataKey, KeyProvider, ProviderError, WrappedKey};
 
 /// A KMS of one data key, which asks for the context that it was wrapped with.
+#[derive(Debug, Default)]
 pub(super) struct OneKey {
-    pub(super) context: Description,
+    pub(super) context: Mutex<Description>,
 }
 
-impl DataKeys for OneKey {
-    async fn generate(
-        &mut self,
-        key_id: &str,
-        context: &Description,
-    ) -> Result<(SecretKey, Vec<u8>), Error> {
-        assert_eq!(key_id, "key");
-        self.context = context.clone();
-        Ok((data_key(), b"wrapped".to_vec()))
+#[async_trait]
+impl KeyProvider for OneKey {
+    async fn generate(&self, key: &str, context: &Context) -> Result<DataKey, ProviderError> {
+        assert_eq!(key, "key");
+        self.context.lock().unwrap().clone_from(context);
+        let wrapped = WrappedKey { key_arn: key.to_owned(), blob: b"wrapped".to_vec() };
+        Ok(DataKey { plaintext: data_key(), wrapped })
     }
 
-    async fn decrypt(
-        &mut self,
-        key_id: &str,
-        blob: &[u8],
-        context: &Description,
-    ) -> Result<SecretKey, Error> {
-        assert_eq!(key_id, "key");
-        if blob == b"wrapped" && *context == self.context {
-            Ok(data_key())
-        } else {
-            Err(Error::Open)
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        context: &Context,
+    ) -> Result<SecretKey, ProviderError> {
+        assert_eq!(wrapped.key_arn, "key");
+        if wrapped.blob == b"wrapped" && *context == *self.context.lock().unwrap() {
+            return Ok(data_key());
         }
+        let exception = "InvalidCiphertextException".to_owned();
+        Err(ProviderError::Refused { exception, message: String::new() })
     }
+
+    async fn may_generate(&self, _: &str, _: &Context) -> Result<(), ProviderError> {
+        Ok(())
+    }
+}
+
+/// A keyring of one key in such a KMS.
+pub(super) fn kms(context: Description) -> KmsKeyring {
+    KmsKeyring::new(Arc::new(OneKey { context: Mutex::new(context) }), "key")
 }
 
 pub(super) enum AnyKeyring {
     Aes(AesKeyring),
     Rsa(Box<RsaKeyring>),
-    Kms(KmsKeyring<OneKey>),
+    Kms(KmsKeyring),
 }
 
 impl Keyring for AnyKeyring {
@@ -48,7 +59,7 @@ impl Keyring for AnyKeyring {
         &mut self,
         suite: Suite,
         said: &Description,
-    ) -> Result<(SecretKey, WrappedKey), Error> {
+    ) -> Result<(SecretKey, WrappedDataKey), Error> {
         match self {
             Self::Aes(keyring) => keyring.generate(suite, said).await,
             Self::Rsa(keyring) => keyring.generate(suite, said).await,
@@ -58,7 +69,7 @@ impl Keyring for AnyKeyring {
 
     async fn unwrap(
         &mut self,
-        wrapped: &WrappedKey,
+        wrapped: &WrappedDataKey,
         said: &Description,
     ) -> Result<SecretKey, Error> {
         match self {
@@ -99,7 +110,7 @@ pub(super) fn golden() -> Vec<Golden> {
             "rsa" => AnyKeyring::Rsa(Box::new(
                 RsaKeyring::from_pkcs8_der(&bytes(&all["rsa_key"])).unwrap(),
             )),
-            _ => AnyKeyring::Kms(KmsKeyring::new(OneKey { context }, "key")),
+            _ => AnyKeyring::Kms(kms(context)),
         };
         Golden {
             title: object["title"].as_str().unwrap().to_owned(),

@@ -7,7 +7,7 @@ use std::future::Future;
 
 use proptest::prelude::*;
 
-use self::golden::{AnyKeyring, OneKey, golden};
+use self::golden::{AnyKeyring, golden, kms};
 use super::*;
 use crate::crypto::SecretKey;
 
@@ -186,7 +186,7 @@ fn keyrings() -> Vec<AnyKeyring> {
     vec![
         AnyKeyring::Aes(AesKeyring::new(SecretKey::from_bytes([1; 32]))),
         AnyKeyring::Rsa(rsa.unwrap()),
-        AnyKeyring::Kms(KmsKeyring::new(OneKey { context: Description::new() }, "key")),
+        AnyKeyring::Kms(kms(Description::new())),
     ]
 }
 
@@ -274,7 +274,7 @@ fn a_public_key_seals_alone() {
 
 #[test]
 fn reserved_pairs_are_not_the_callers() {
-    let mut keyring = KmsKeyring::new(OneKey { context: Description::new() }, "key");
+    let mut keyring = kms(Description::new());
     for name in ["aws:x-amz-cek-alg", "kms_cmk_id"] {
         let said = description(&[(name, "115")]);
         let made = run(SealingKey::generate(&mut keyring, CommitmentPolicy::default(), &said));
@@ -450,8 +450,8 @@ proptest! {
 fn debug_output_holds_no_key() {
     let keyring = AesKeyring::new(SecretKey::from_bytes([0xab; 32]));
     assert_eq!(format!("{keyring:?}"), "AesKeyring(SecretKey(redacted))");
-    let mut kms = KmsKeyring::new(OneKey { context: Description::new() }, "key");
+    let mut keyring = kms(Description::new());
     let policy = CommitmentPolicy::default();
-    let (_, key) = run(SealingKey::generate(&mut kms, policy, &Description::new())).unwrap();
+    let (_, key) = run(SealingKey::generate(&mut keyring, policy, &Description::new())).unwrap();
     assert_eq!(format!("{key:?}"), "SealingKey(redacted)");
 }
