@@ -1,29 +1,37 @@
-//! Sealing and opening an object, beside the bare cipher of the same library on the same chunks.
+//! Sealing and opening objects, beside the bare cipher of the same library on the same chunks.
 
 #![expect(clippy::unwrap_used, reason = "a bench that panics has failed")]
 
-use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use strongroom::crypto::SecretKey;
-use strongroom::sse::{CHUNK_LEN, Envelope, ObjectName, open_stream, seal_stream};
+use strongroom::sse::client_side::{
+    AesKeyring, CommitmentPolicy, Description, OpeningKey, Reading, SealingKey, open_buffered,
+    open_delayed, seal_body,
+};
+use strongroom::sse::{
+    CHUNK_LEN, Checksum, Digested, Digests, ObjectInfo, ObjectKey, RangeOpener, RangeReader,
+    SealedPart, open_stream, seal_stream, seal_stream_on,
+};
 
-const CHUNKS: usize = 256;
+const MIB: usize = 1 << 20;
 
-fn sse(criterion: &mut Criterion) {
+/// 64 MiB on one core: bare cipher, chunks in place, streams, two layers, digests.
+fn whole(criterion: &mut Criterion) {
+    let chunks = 64 * MIB / CHUNK_LEN;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let data_key = SecretKey::from_bytes([7; 32]);
-    let name = ObjectName { bucket: "bucket".to_owned(), name: "object".to_owned() };
-    let (_, object_key) = Envelope::seal(&data_key, b"w", &name, &BTreeMap::new()).unwrap();
-    let cipher = object_key.part(1).unwrap();
-    let mut group = criterion.benchmark_group("16 MiB");
-    group.throughput(Throughput::Bytes(u64::try_from(CHUNKS * CHUNK_LEN).unwrap()));
+    let (one, two) = (Arc::new(ObjectKey::new(false).unwrap()), ObjectKey::new(true).unwrap());
+    let mut group = criterion.benchmark_group("64 MiB");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(u64::try_from(64 * MIB).unwrap()));
     let bare = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[7; 32]).unwrap());
     let mut chunk = vec![1; CHUNK_LEN];
     group.bench_function("bare AES-256-GCM, in place", |bencher| {
         bencher.iter(|| {
-            for index in 0..CHUNKS {
+            for index in 0..chunks {
                 let mut nonce = [0; 12];
                 nonce[4..].copy_from_slice(&index.to_be_bytes());
                 let nonce = Nonce::assume_unique_for_key(nonce);
@@ -32,35 +40,137 @@ fn sse(criterion: &mut Criterion) {
             }
         });
     });
-    let mut sealed = Vec::with_capacity(CHUNK_LEN + 16);
-    sealed.resize(CHUNK_LEN, 1);
-    group.bench_function("seal chunks, in place", |bencher| {
-        bencher.iter(|| {
-            for index in 0..u64::try_from(CHUNKS).unwrap() {
-                sealed.truncate(CHUNK_LEN);
-                cipher.seal(index, &mut sealed).unwrap();
-            }
+    for (name, key) in [("SSE-KMS", one.as_ref()), ("DSSE-KMS", &two)] {
+        let cipher = key.part(1, &[0; 16]).unwrap();
+        let mut sealed = Vec::with_capacity(cipher.sealed_chunk_len());
+        sealed.resize(CHUNK_LEN, 1);
+        group.bench_function(format!("{name}: seal chunks, in place"), |bencher| {
+            bencher.iter(|| {
+                for index in 0..u64::try_from(chunks).unwrap() {
+                    sealed.truncate(CHUNK_LEN);
+                    cipher.seal(index, &mut sealed).unwrap();
+                }
+            });
         });
-    });
-    let plaintext = vec![1; CHUNKS * CHUNK_LEN];
+    }
+    let plaintext = vec![1; 64 * MIB];
     let mut body = Vec::new();
-    group.bench_function("seal_stream, memory to memory", |bencher| {
+    let mut seal = |digests: fn() -> Digests| {
+        body.clear();
+        let sealer = one.seal_part(1).unwrap();
+        let done = seal_stream(plaintext.as_slice(), &mut body, sealer, digests(), |_| ());
+        runtime.block_on(done).unwrap()
+    };
+    group.bench_function("seal_stream", |bencher| bencher.iter(|| seal(Digests::default)));
+    group.bench_function("seal_stream, CRC64NVME", |bencher| {
+        bencher.iter(|| seal(|| Digests::new(false, &[Checksum::Crc64Nvme])));
+    });
+    group.bench_function("seal_stream, MD5", |bencher| {
+        bencher.iter(|| seal(|| Digests::new(true, &[])));
+    });
+    let cores = std::num::NonZeroUsize::new(2).unwrap();
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let mut many = Vec::with_capacity(65 * MIB);
+    group.bench_function("seal_stream_on two cores", |bencher| {
         bencher.iter(|| {
-            body.clear();
-            let sealed = seal_stream(plaintext.as_slice(), &mut body, &cipher, |_| ());
-            runtime.block_on(sealed).unwrap()
+            many.clear();
+            let sealer = one.seal_part(1).unwrap();
+            let done =
+                seal_stream_on(cores, plaintext.as_slice(), &mut many, sealer, Digests::default());
+            threads.block_on(done).unwrap()
         });
     });
     let mut opened = Vec::new();
-    group.bench_function("open_stream, memory to memory", |bencher| {
+    group.bench_function("open_stream", |bencher| {
         bencher.iter(|| {
             opened.clear();
-            let done = open_stream(body.as_slice(), &mut opened, &cipher, |_| ());
+            let done = open_stream(body.as_slice(), &mut opened, Arc::clone(&one), 1, |_| ());
             runtime.block_on(done).unwrap()
         });
     });
     group.finish();
 }
 
-criterion_group!(benches, sse);
+/// The S3 Encryption Client's bodies: 64 MiB in one message, on one core.
+fn message(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let plaintext = vec![1; 64 * MIB];
+    let (mut body, mut opened) = (Vec::new(), Vec::new());
+    let mut group = criterion.benchmark_group("64 MiB");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(u64::try_from(64 * MIB).unwrap()));
+    let mut keyring = AesKeyring::new(SecretKey::from_bytes([7; 32]));
+    let (policy, said) = (CommitmentPolicy::default(), Description::new());
+    let made = runtime.block_on(SealingKey::generate(&mut keyring, policy, &said));
+    let (metadata, key) = made.unwrap();
+    let mut message = Vec::new();
+    runtime.block_on(seal_body(plaintext.as_slice(), &mut message, key, |_| ())).unwrap();
+    group.bench_function("client_side::seal_body", |bencher| {
+        bencher.iter(|| {
+            body.clear();
+            let made = runtime.block_on(SealingKey::generate(&mut keyring, policy, &said));
+            let sealed = seal_body(plaintext.as_slice(), &mut body, made.unwrap().1, |_| ());
+            runtime.block_on(sealed).unwrap()
+        });
+    });
+    let key = OpeningKey::unwrap(&mut keyring, &metadata, Reading::default(), &said);
+    let key = runtime.block_on(key).unwrap();
+    group.bench_function("client_side::open_delayed", |bencher| {
+        bencher.iter(|| {
+            opened.clear();
+            let done = open_delayed(message.as_slice(), &mut opened, &key, |_| ());
+            runtime.block_on(done).unwrap()
+        });
+    });
+    group.bench_function("client_side::open_buffered", |bencher| {
+        bencher.iter(|| {
+            let done = open_buffered(message.as_slice(), &key, 64 * MIB);
+            runtime.block_on(done).unwrap().len()
+        });
+    });
+    group.finish();
+}
+
+/// 1 KiB whole, beside an empty one; 1 MiB out of 1 GiB, beside 1 MiB out of 2 MiB.
+fn small(criterion: &mut Criterion) {
+    let key = Arc::new(ObjectKey::new(false).unwrap());
+    let mut group = criterion.benchmark_group("small");
+    for len in [0, 1024] {
+        let plaintext = vec![1; len];
+        group.bench_function(format!("seal {len} bytes"), |bencher| {
+            bencher.iter(|| {
+                let sealer = key.seal_part(1).unwrap();
+                let mut writer =
+                    strongroom::sse::SealWriter::new(Vec::new(), sealer, Digests::default());
+                std::io::Write::write_all(&mut writer, &plaintext).unwrap();
+                writer.finish().unwrap()
+            });
+        });
+    }
+    for total in [2 * MIB, 1024 * MIB] {
+        // The chunks that are touched, as they are in the whole.
+        let part = SealedPart { number: 1, len: u64::try_from(total).unwrap(), salt: [0; 16] };
+        let info = ObjectInfo::new(vec![part], Digested::default()).unwrap();
+        let first = part.len / 2;
+        let range = first..first + u64::try_from(MIB).unwrap() - 1;
+        let cipher = key.part(1, &part.salt).unwrap();
+        let mut stored = Vec::new();
+        for index in 0..16 {
+            let mut chunk = vec![1; CHUNK_LEN];
+            cipher.seal(first / u64::try_from(CHUNK_LEN).unwrap() + index, &mut chunk).unwrap();
+            stored.extend(chunk);
+        }
+        let mut out = Vec::new();
+        group.bench_function(format!("1 MiB out of {} MiB", total / MIB), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                let opener = RangeOpener::new(Arc::clone(&key), &info, range.clone()).unwrap();
+                RangeReader::new(stored.as_slice(), opener).read_to_end(&mut out).unwrap()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, whole, message, small);
 criterion_main!(benches);

@@ -4,7 +4,8 @@
 //! The floors of the house, from the ground up: [`crypto`] (pure functions on bytes), `store`
 //! (durable bytes and the one commit), the rooms ([`kms`], [`iam`], `audit`), `service` (the walk of
 //! every call), `transport` (the doors), `instance` and `cli`. [`sse`], the companion module, stands
-//! beside them on [`crypto`] alone. Imports point down only; `tests/layering.rs` checks it.
+//! beside them on [`crypto`] and what of [`kms`] and [`proto`] needs no server. Imports point down
+//! only; `tests/layering.rs` checks it.
 //!
 //! With default features off the library is [`sse`], the types of [`kms`] and the gRPC client in
 //! [`proto`]: what S3-facing code links, without server, store and web.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// What each module may use, from the ground up (docs/design.md, "The house").
 const FLOORS: &[(&str, &[&str])] = &[
     ("crypto", &[]),
-    ("sse", &["crypto"]),
+    ("sse", &["kms", "proto", "crypto"]),
     ("clock", &[]),
     ("proto", &[]),
     ("store", &["crypto"]),
@@ -17,7 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("audit", &["store", "crypto"]),
     ("service", &["kms", "iam", "audit", "store", "crypto", "clock"]),
     ("transport", &["service", "kms", "audit", "crypto", "proto"]),
-    ("instance", &["service", "audit", "transport", "clock"]),
+    ("instance", &["service", "audit", "transport", "kms", "sse", "crypto", "clock"]),
     ("config", &[]),
     ("cli", &["instance", "config", "clock", "service", "audit", "sse", "crypto", "proto"]),
 ];

@@ -14,6 +14,7 @@ use crate::proto::v1::access_client::AccessClient;
 use crate::proto::v1::audit_client::AuditClient;
 use crate::proto::v1::data_keys_client::DataKeysClient;
 use crate::proto::v1::keys_client::KeysClient;
+use crate::sse::{BadSetting, GrpcKeys};
 
 /// Which service, and as whom.
 #[derive(Debug, Args)]
@@ -86,6 +87,21 @@ impl Connection {
 
     pub(super) fn data_keys(&self) -> Result<DataKeysClient<Wire>, Error> {
         Ok(DataKeysClient::new(self.open()?))
+    }
+
+    /// The same as a provider of data keys.
+    pub(super) fn provider(&self) -> Result<GrpcKeys, Error> {
+        let endpoint = Endpoint::from_shared(self.endpoint.clone())
+            .map_err(|_| Error::Endpoint(self.endpoint.clone()))?;
+        let mut keys = GrpcKeys::over(endpoint.connect_lazy());
+        let unusable = |error: BadSetting| Error::Usage(error.to_string());
+        if let Some(bearer) = self.token.as_deref().or(self.access_key_id.as_deref()) {
+            keys = keys.bearer(bearer).map_err(unusable)?;
+        }
+        if let Some(region) = &self.region {
+            keys = keys.region(region).map_err(unusable)?;
+        }
+        Ok(keys)
     }
 
     pub(super) fn access(&self) -> Result<AccessClient<Wire>, Error> {

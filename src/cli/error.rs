@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::sse::{ProviderError, client_side};
 use crate::{audit, config, instance, service, sse};
 
 /// Why a command did not do what it was asked.
@@ -15,6 +16,9 @@ pub(super) enum Error {
     /// The trail does not verify.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// An object in a format of the S3 Encryption Client was not sealed or opened.
+    #[error(transparent)]
+    ClientSide(#[from] client_side::Error),
     /// Traces cannot be sent there.
     #[error("traces cannot be sent to {address:?}; expected something like http://127.0.0.1:4317")]
     Collector {
@@ -115,21 +119,43 @@ impl Error {
     }
 
     fn hint(&self) -> Option<&'static str> {
-        let Self::Status(status) = self else { return None };
-        let reason = status.get_details_error_info().map(|info| info.reason);
-        match (status.code(), reason.as_deref()) {
-            (Code::Unavailable, None) => {
-                Some("Is it running? Start it with `strongroom serve`, or name it with --endpoint.")
+        use client_side::Error::{Context, Legacy, Policy, Provider};
+        match self {
+            Self::Status(status) => {
+                let info = status.get_details_error_info();
+                match (status.code(), info) {
+                    (Code::Unavailable, None) => Some(IS_IT_RUNNING),
+                    (_, info) => hint_for(&info?.reason),
+                }
             }
-            (_, Some("NotFoundException")) => {
-                Some("`strongroom key list` and `strongroom alias list` show what there is.")
+            Self::ClientSide(Provider(ProviderError::Unavailable(_))) => Some(IS_IT_RUNNING),
+            Self::ClientSide(Provider(ProviderError::Refused { exception, .. })) => {
+                hint_for(exception)
             }
-            (_, Some("DisabledException")) => Some("`strongroom key enable KEY` lets it be used."),
-            (_, Some("KMSInvalidStateException")) => {
-                Some("`strongroom key cancel-deletion KEY` takes a scheduled deletion back.")
+            Self::ClientSide(Context) => Some("--context NAME=VALUE says what it was sealed with."),
+            Self::ClientSide(Legacy) => Some("--legacy opens it."),
+            Self::ClientSide(Policy) => {
+                Some("--commitment-policy require-encrypt-allow-decrypt opens it.")
             }
             _ => None,
         }
+    }
+}
+
+const IS_IT_RUNNING: &str =
+    "Is it running? Start it with `strongroom serve`, or name it with --endpoint.";
+
+/// What helps against a refusal of the service.
+fn hint_for(exception: &str) -> Option<&'static str> {
+    match exception {
+        "NotFoundException" => {
+            Some("`strongroom key list` and `strongroom alias list` show what there is.")
+        }
+        "DisabledException" => Some("`strongroom key enable KEY` lets it be used."),
+        "KMSInvalidStateException" => {
+            Some("`strongroom key cancel-deletion KEY` takes a scheduled deletion back.")
+        }
+        _ => None,
     }
 }
 

@@ -8,6 +8,9 @@
 //! | `key.rs`, `alias.rs` | keys and their names |
 //! | `policy.rs` | policies explained and checked |
 //! | `object.rs` | `seal` and `open` |
+//! | `client_object.rs` | the same in the formats of the Amazon S3 Encryption Client |
+//! | `wrapping.rs` | keys that wrap data keys, as a command line names them |
+//! | `target.rs` | a file that takes its place when it is whole |
 //! | `audit/` | the trail |
 //! | `hardening.rs` | no core dumps, no swap, private files |
 //! | `connection.rs` | the way to a running service |
@@ -17,6 +20,7 @@
 
 mod alias;
 mod audit;
+mod client_object;
 mod connection;
 mod demo;
 mod error;
@@ -26,8 +30,10 @@ mod object;
 mod output;
 mod policy;
 mod serve;
+mod target;
 mod telemetry;
 mod witness;
+mod wrapping;
 
 use std::io;
 use std::process::ExitCode;
@@ -154,6 +160,9 @@ mod tests {
             "strongroom serve --listen 127.0.0.1:0 --ephemeral",
             "strongroom seal FILE -o OUT --key alias/x --context a=b --context c=d",
             "strongroom open IN -o OUT",
+            "strongroom seal F -o OUT --format s3-client-v3 --metadata M --aes-key-file K",
+            "strongroom open IN -o OUT --metadata M --instruction-file I --rsa-key-file K",
+            "strongroom open IN -o OUT --metadata M --key alias/x --context a=b --legacy",
             "strongroom policy explain --principal P --action A --resource R --context a:b=c",
             "strongroom witness --listen 127.0.0.1:0 --data-dir DIR --log a --log b",
             "strongroom witness key --data-dir DIR",

@@ -5,39 +5,51 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use tempfile::NamedTempFile;
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tonic::codegen::{Body, Bytes, StdError};
 
+use super::client_object::{Beside, ObjectFormat, Opening};
 use super::connection::Connection;
 use super::error::Error;
 use super::output::Output;
+use super::target::{Target, progress};
+use super::wrapping::WrappingKey;
 use crate::crypto::SecretKey;
 use crate::proto::v1;
 use crate::proto::v1::data_keys_client::DataKeysClient;
-use crate::sse::{self, Envelope, ObjectName};
+use crate::sse::{
+    self, DataKey, Digests, Envelope, ObjectName, OpeningKeys, SealingKeys, WrappedKey,
+};
 
 /// Seal a file with a new data key
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example: strongroom seal report.pdf -o report.pdf.sealed --key alias/app --context case=7")]
+Examples:
+  strongroom seal report.pdf -o report.pdf.sealed --key alias/app --context case=7
+  strongroom seal report.pdf -o body --key alias/app --format s3-client-v3 --metadata user.json
+  aws s3api put-object --bucket b --key report.pdf --body body --metadata file://user.json")]
+#[command(group = WrappingKey::group().required(true))]
 pub(super) struct Seal {
     /// What to seal
     file: PathBuf,
     /// Where to put the sealed file
     #[arg(short, long, value_name = "OUT")]
     out: PathBuf,
-    /// Key id, key ARN, alias or alias ARN
-    #[arg(long)]
-    key: String,
+    #[command(flatten)]
+    wrapping: WrappingKey,
     /// Encryption context; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     context: Vec<(String, String)>,
+    /// What the sealed file is
+    #[arg(long, value_enum, default_value_t = ObjectFormat::Strongroom)]
+    format: ObjectFormat,
+    #[command(flatten)]
+    beside: Beside,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -46,13 +58,27 @@ pub(super) struct Seal {
 
 /// Open a sealed file
 #[derive(Debug, Args)]
-#[command(after_help = "Example: strongroom open report.pdf.sealed -o report.pdf")]
+#[command(after_help = "\
+Examples:
+  strongroom open report.pdf.sealed -o report.pdf
+  aws s3api get-object --bucket b --key report.pdf body > answer.json
+  strongroom open body -o report.pdf --key alias/app --metadata answer.json")]
+#[command(group = WrappingKey::group())]
 pub(super) struct Open {
     /// What to open
     file: PathBuf,
     /// Where to put the plaintext
     #[arg(short, long, value_name = "OUT")]
     out: PathBuf,
+    #[command(flatten)]
+    beside: Beside,
+    #[command(flatten)]
+    opening: Opening,
+    #[command(flatten)]
+    wrapping: WrappingKey,
+    /// Encryption context that the object has to have; our own files bring theirs
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair, requires = "metadata")]
+    context: Vec<(String, String)>,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -62,8 +88,19 @@ pub(super) struct Open {
 impl Seal {
     pub(super) async fn run(self) -> Result<(), Error> {
         let context = self.context.into_iter().collect();
+        if let Some(policy) = self.format.policy() {
+            let key = (&self.wrapping, &self.connection);
+            let done = self.beside.seal(&self.file, &self.out, policy, key, &context).await?;
+            return self.output.one(&done);
+        }
+        if self.beside.metadata().is_some() {
+            return Err(Error::Usage("--metadata is of the s3-client formats".to_owned()));
+        }
+        let Some(key) = &self.wrapping.key else {
+            return Err(Error::Usage("this format's data keys are those of --key".to_owned()));
+        };
         let mut client = self.connection.data_keys()?;
-        let done = seal_file(&mut client, &self.file, &self.out, &self.key, &context).await?;
+        let done = seal_file(&mut client, &self.file, &self.out, key, &context).await?;
         self.output.one(&json!({
             "sealed": self.out,
             "bytes": done.bytes,
@@ -74,6 +111,17 @@ impl Seal {
 
 impl Open {
     pub(super) async fn run(self) -> Result<(), Error> {
+        if self.beside.metadata().is_some() {
+            let context = self.context.into_iter().collect();
+            let key = (&self.wrapping, &self.connection);
+            let opened = self.beside.open(&self.file, &self.out, &self.opening, key, &context);
+            return self.output.one(&opened.await?);
+        }
+        if self.wrapping.is_named() {
+            return Err(Error::Usage(
+                "a file names its key itself; --metadata says what an object's is".to_owned(),
+            ));
+        }
         let mut client = self.connection.data_keys()?;
         let done = open_file(&mut client, &self.file, &self.out).await?;
         self.output.one(&json!({
@@ -116,19 +164,20 @@ where
         ..Default::default()
     };
     let made = client.generate_data_key(request).await?.into_inner();
-    let data_key = secret(made.plaintext)?;
-    let (envelope, object_key) =
-        Envelope::seal(&data_key, &made.ciphertext_blob, &a_file(), context)?;
-    let (target, file) = beside(to)?;
-    let mut writer = BufWriter::with_capacity(FILE_BUFFER, file);
-    writer.write_all(&envelope.encode()?).await.map_err(Error::file("writing", to))?;
+    let wrapped = WrappedKey { key_arn: made.key_id.clone(), blob: made.ciphertext_blob };
+    let data_key = DataKey { plaintext: secret(made.plaintext)?, wrapped };
+    let keys = SealingKeys::Kms { key: &data_key, bucket_key: false };
+    let (envelope, object_key) = Envelope::seal(&keys, &a_file(), context)?;
+    let mut target = Target::with(to, &envelope.encode()?).await?;
     let bar = progress(length, "sealing");
-    let bytes =
-        sse::seal_stream(reader, &mut writer, &object_key.part(1)?, |done| bar.set_position(done))
-            .await?;
+    let sealer = object_key.seal_part(1)?;
+    let sealed = sse::seal_stream(reader, &mut target.writer, sealer, Digests::default(), |done| {
+        bar.set_position(done);
+    })
+    .await?;
     bar.finish_and_clear();
-    keep(target, writer, to).await?;
-    Ok(Done { bytes, key_id: made.key_id })
+    target.keep().await?;
+    Ok(Done { bytes: sealed.part.len, key_id: made.key_id })
 }
 
 /// Opens `from` into `to`, which appears only when all of it was authenticated.
@@ -151,21 +200,22 @@ where
     let (envelope, start) = Envelope::parse(&head)?;
     let start = std::io::SeekFrom::Start(u64::try_from(start).unwrap_or(u64::MAX));
     reader.seek(start).await.map_err(Error::file("reading", from))?;
+    let wrapped = envelope.wrapped_keys().next().ok_or(sse::Error::Open)?;
     let request = v1::UnwrapDataKeyRequest {
-        ciphertext_blob: envelope.wrapped_data_key().to_vec(),
+        ciphertext_blob: wrapped.blob,
         encryption_context: envelope.context().clone().into_iter().collect(),
         ..Default::default()
     };
     let unwrapped = client.unwrap_data_key(request).await?.into_inner();
-    let object_key = envelope.open(&secret(unwrapped.plaintext)?, &a_file())?;
-    let (target, file) = beside(to)?;
-    let mut writer = BufWriter::with_capacity(FILE_BUFFER, file);
+    let data_key = secret(unwrapped.plaintext)?;
+    let object_key = Arc::new(envelope.open(&OpeningKeys::One(&data_key), &a_file())?);
+    let mut target = Target::new(to)?;
     let bar = progress(length, "opening");
     let bytes =
-        sse::open_stream(reader, &mut writer, &object_key.part(1)?, |done| bar.set_position(done))
+        sse::open_stream(reader, &mut target.writer, object_key, 1, |done| bar.set_position(done))
             .await?;
     bar.finish_and_clear();
-    keep(target, writer, to).await?;
+    target.keep().await?;
     Ok(Done { bytes, key_id: unwrapped.key_id })
 }
 
@@ -177,8 +227,6 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-const FILE_BUFFER: usize = 256 * 1024;
-
 const fn a_file() -> ObjectName {
     ObjectName { bucket: String::new(), name: String::new() }
 }
@@ -187,31 +235,4 @@ const fn a_file() -> ObjectName {
 fn secret(bytes: Vec<u8>) -> Result<SecretKey, Error> {
     let bytes = zeroize::Zeroizing::new(bytes);
     Ok(SecretKey::from_slice(&bytes).map_err(sse::Error::from)?)
-}
-
-/// A file in the target's folder that takes its place when it is whole.
-fn beside(to: &Path) -> Result<(NamedTempFile, File), Error> {
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
-    let target =
-        NamedTempFile::new_in(folder).map_err(Error::file("creating a file in", folder))?;
-    let file = target.reopen().map_err(Error::file("opening", to))?;
-    Ok((target, File::from_std(file)))
-}
-
-async fn keep(target: NamedTempFile, writer: BufWriter<File>, to: &Path) -> Result<(), Error> {
-    let file = writer.into_inner();
-    file.sync_all().await.map_err(Error::file("writing", to))?;
-    target.persist(to).map_err(|error| Error::file("writing", to)(error.error))?;
-    Ok(())
-}
-
-/// Drawn only when standard error is a terminal.
-fn progress(length: u64, verb: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(length).with_message(verb);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
-    {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -33,6 +33,10 @@ pub enum Purpose {
     ObjectPart,
     /// The commitment to an object key, from the object key.
     ObjectCommitment,
+    /// The ETag of an encrypted object, from the object key and the plaintext's MD5.
+    ObjectEtag,
+    /// What is known of a whole object, from the object key.
+    ObjectInfo,
     /// The secret of a session's access key, from the sessions' secret and its id.
     SessionSecret,
     /// Session tokens, from the sessions' secret.
@@ -45,7 +49,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, for the test that labels are distinct.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::CiphertextBlob,
         Self::ImportToken,
         Self::KeysSecret,
@@ -56,6 +60,8 @@ impl Purpose {
         Self::ObjectKeyWrap,
         Self::ObjectPart,
         Self::ObjectCommitment,
+        Self::ObjectEtag,
+        Self::ObjectInfo,
         Self::SessionSecret,
         Self::SessionToken,
         Self::SessionsSecret,
@@ -76,6 +82,8 @@ impl Purpose {
             Self::ObjectKeyWrap => "strongroom/v1/object-key-wrap",
             Self::ObjectPart => "strongroom/v1/object-part",
             Self::ObjectCommitment => "strongroom/v1/object-commitment",
+            Self::ObjectEtag => "strongroom/v1/object-etag",
+            Self::ObjectInfo => "strongroom/v1/object-info",
             Self::SessionSecret => "strongroom/v1/session-secret",
             Self::SessionToken => "strongroom/v1/session-token",
             Self::SessionsSecret => "strongroom/v1/sessions-secret",

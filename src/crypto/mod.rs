@@ -18,14 +18,20 @@
 //! | `encapsulation.rs` | ML-KEM |
 //! | `aead.rs` | AES-256-GCM for small things: wrapped keys, stored values |
 //! | `bulk.rs` | AES-256-GCM in place for object data, through `aws-lc-rs` |
+//! | `gcm.rs` | AES-256-GCM of one message in pieces |
+//! | `committing.rs` | the derivation of the S3 Encryption Client's committing suite |
+//! | `legacy.rs` | CBC, ECB and AES key wrap: read, never written |
 
 pub mod aead;
 pub mod agreement;
 pub mod bulk;
+pub mod committing;
 pub mod derive;
 pub mod digest;
 pub mod encapsulation;
 mod external_mu;
+pub mod gcm;
+pub mod legacy;
 pub mod mac;
 pub mod pair;
 mod prehashed;

@@ -9,7 +9,7 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
-    OaepPublicEncryptingKey, PrivateDecryptingKey,
+    OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
 };
 
 use super::pair::RsaSize;
@@ -33,40 +33,40 @@ pub enum Wrapping {
     OaepAesKeyWrap(Oaep),
 }
 
+/// A public key, ready to encrypt.
+pub struct RsaPublicKey {
+    encrypting: OaepPublicEncryptingKey,
+    der: Vec<u8>,
+}
+
 /// A private key, ready to decrypt, with its public key.
 pub struct RsaKey {
     decrypting: OaepPrivateDecryptingKey,
-    encrypting: OaepPublicEncryptingKey,
-    public_der: Vec<u8>,
+    public: RsaPublicKey,
 }
 
-impl RsaKey {
-    /// Reads a key from PKCS #8.
+impl RsaPublicKey {
+    /// Reads a key of 2048 to 8192 bits: SubjectPublicKeyInfo DER.
     ///
     /// # Errors
-    /// [`Error::Length`] for bytes that are no key of this size.
-    pub fn new(size: RsaSize, pkcs8: &[u8]) -> Result<Self, Error> {
-        let private = PrivateDecryptingKey::from_pkcs8(pkcs8).map_err(|_| Error::Length)?;
-        if private.key_size_bytes() != size.modulus_len() {
-            return Err(Error::Length);
-        }
-        let public = private.public_key();
-        let der: PublicKeyX509Der<'_> = public.as_der().map_err(|_| Error::Length)?;
-        let public_der = der.as_ref().to_vec();
-        Ok(Self {
-            decrypting: OaepPrivateDecryptingKey::new(private).map_err(|_| Error::Length)?,
-            encrypting: OaepPublicEncryptingKey::new(public).map_err(|_| Error::Length)?,
-            public_der,
-        })
+    /// [`Error::Length`] for bytes that are no such key.
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        Self::new(PublicEncryptingKey::from_der(der).map_err(|_| Error::Length)?)
     }
 
-    /// The public key: SubjectPublicKeyInfo DER.
+    fn new(key: PublicEncryptingKey) -> Result<Self, Error> {
+        let der: PublicKeyX509Der<'_> = key.as_der().map_err(|_| Error::Length)?;
+        let der = der.as_ref().to_vec();
+        Ok(Self { encrypting: OaepPublicEncryptingKey::new(key).map_err(|_| Error::Length)?, der })
+    }
+
+    /// SubjectPublicKeyInfo DER.
     #[must_use]
-    pub fn public_der(&self) -> &[u8] {
-        &self.public_der
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
-    /// Encrypts to the public key.
+    /// Encrypts.
     ///
     /// # Errors
     /// [`Error::Length`] for more than [`Self::longest`] bytes.
@@ -80,6 +80,38 @@ impl RsaKey {
     #[must_use]
     pub fn longest(&self, oaep: Oaep) -> usize {
         self.encrypting.max_plaintext_size(oaep.algorithm())
+    }
+}
+
+impl RsaKey {
+    /// Reads a key of this size from PKCS #8.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for bytes that are no key of this size.
+    pub fn new(size: RsaSize, pkcs8: &[u8]) -> Result<Self, Error> {
+        let key = Self::from_pkcs8(pkcs8)?;
+        if key.decrypting.key_size_bytes() == size.modulus_len() {
+            Ok(key)
+        } else {
+            Err(Error::Length)
+        }
+    }
+
+    /// Reads a key of 2048 to 8192 bits from PKCS #8.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for bytes that are no such key.
+    pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, Error> {
+        let private = PrivateDecryptingKey::from_pkcs8(pkcs8).map_err(|_| Error::Length)?;
+        let public = RsaPublicKey::new(private.public_key())?;
+        let decrypting = OaepPrivateDecryptingKey::new(private).map_err(|_| Error::Length)?;
+        Ok(Self { decrypting, public })
+    }
+
+    /// The public key.
+    #[must_use]
+    pub const fn public(&self) -> &RsaPublicKey {
+        &self.public
     }
 
     /// Decrypts.
@@ -126,6 +158,12 @@ impl Oaep {
     }
 }
 
+impl fmt::Debug for RsaPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RsaPublicKey").field("der", &self.der).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for RsaKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RsaKey(redacted)")
@@ -142,18 +180,23 @@ mod tests {
         let pkcs8 = PairKind::Rsa(RsaSize::Bits2048).generate().unwrap();
         let key = RsaKey::new(RsaSize::Bits2048, pkcs8.expose()).unwrap();
         for (oaep, longest) in [(Oaep::Sha1, 214), (Oaep::Sha256, 190)] {
-            assert_eq!(key.longest(oaep), longest);
+            assert_eq!(key.public().longest(oaep), longest);
             let plaintext = vec![7; longest];
-            let encrypted = key.encrypt(oaep, &plaintext).unwrap();
+            let encrypted = key.public().encrypt(oaep, &plaintext).unwrap();
             assert_eq!(key.decrypt(oaep, &encrypted).unwrap().expose(), plaintext);
-            assert_eq!(key.encrypt(oaep, &[7; 215]), Err(Error::Length));
+            assert_eq!(key.public().encrypt(oaep, &[7; 215]), Err(Error::Length));
             for bad in [&encrypted[1..], &[][..], &[0xff; 256]] {
                 assert!(matches!(key.decrypt(oaep, bad), Err(Error::Open)));
             }
         }
-        let encrypted = key.encrypt(Oaep::Sha1, b"x").unwrap();
+        let encrypted = key.public().encrypt(Oaep::Sha1, b"x").unwrap();
         assert!(matches!(key.decrypt(Oaep::Sha256, &encrypted), Err(Error::Open)));
         assert!(RsaKey::new(RsaSize::Bits3072, pkcs8.expose()).is_err());
+        let public = RsaPublicKey::from_der(key.public().der()).unwrap();
+        let encrypted = public.encrypt(Oaep::Sha1, b"from the public key alone").unwrap();
+        let decrypted = key.decrypt(Oaep::Sha1, &encrypted).unwrap();
+        assert_eq!(decrypted.expose(), b"from the public key alone");
+        assert!(RsaPublicKey::from_der(pkcs8.expose()).is_err());
     }
 
     #[test]
@@ -164,7 +207,8 @@ mod tests {
             let kek = AesKek::new(&AES_256, &[9; 32]).unwrap();
             let mut out = vec![0; length + 16];
             let wrapped = kek.wrap_with_padding(&vec![5; length], &mut out).unwrap();
-            let whole = [&key.encrypt(Oaep::Sha256, &[9; 32]).unwrap(), &*wrapped].concat();
+            let whole =
+                [&key.public().encrypt(Oaep::Sha256, &[9; 32]).unwrap(), &*wrapped].concat();
             let wrapping = Wrapping::OaepAesKeyWrap(Oaep::Sha256);
             assert_eq!(key.unwrap(wrapping, &whole).unwrap().expose(), vec![5; length]);
             for cut in [0, 100, 256, whole.len() - 1] {

@@ -211,8 +211,8 @@ fn encrypt_under(
     };
     check_no_context(context)?;
     let rsa = found.entry.rsa_key(1)?;
-    let encrypted = rsa.encrypt(oaep, plaintext).map_err(|_| {
-        let (longest, spec) = (rsa.longest(oaep), key.spec.as_str());
+    let encrypted = rsa.public().encrypt(oaep, plaintext).map_err(|_| {
+        let (longest, spec) = (rsa.public().longest(oaep), key.spec.as_str());
         Error::Validation(format!(
             "Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {longest} \
              bytes."

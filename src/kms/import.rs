@@ -47,7 +47,7 @@ pub fn get_parameters_for_import(
         other => return Err(unsupported("wrapping key spec", other)),
     };
     let private = PairKind::Rsa(size).generate()?;
-    let public_key = RsaKey::new(size, private.expose())?.public_der().to_vec();
+    let public_key = RsaKey::new(size, private.expose())?.public().der().to_vec();
     let valid_to = call.now + TimeDelta::hours(TOKEN_HOURS);
     let token = ImportToken { valid_to, wrapping, size, private };
     let key_id = found.entry.key.arn();

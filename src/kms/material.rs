@@ -135,7 +135,7 @@ impl KeyEntry {
     pub fn public_der(&self) -> Option<&[u8]> {
         match self.of_version(1)? {
             Material::Signing(key) => Some(key.public_der()),
-            Material::Rsa(key) => Some(key.public_der()),
+            Material::Rsa(key) => Some(key.public().der()),
             Material::Agreement(key) => Some(key.public_der()),
             Material::Kem(key) => Some(key.public_der()),
             Material::Symmetric(_) | Material::Mac(_) => None,

@@ -1,9 +1,9 @@
-//! One chunk of a body: AES-256-GCM in place, under the key of its part.
+//! One chunk of a body: AES-256-GCM in place, once or, with two layers, twice.
 //!
-//! A body of `L` bytes has `max(1, ⌈L / 65,536⌉)` chunks; all but the last are full, and each is
-//! followed by its tag, so chunk `i` begins at byte `i × 65,552` of the sealed body. The nonce is
-//! three zero bytes ‖ 01 in the last chunk, else 00 ‖ index (u64); a part's key is used for one
-//! body, so no nonce repeats. Associated data of the last chunk: `L` (u64); of others: nothing.
+//! A part of `L` bytes has `max(1, ⌈L / 65,536⌉)` chunks; all but the last are full, and each is
+//! followed by a tag a layer, inner first. The nonce is three zero bytes ‖ 01 in the last chunk, else 00
+//! ‖ index (u64); a part's keys are used for one body, so no nonce repeats. Associated data of the last
+//! chunk: `L` (u64); of others: nothing.
 
 use super::Error;
 use crate::crypto::SecretKey;
@@ -11,22 +11,37 @@ use crate::crypto::bulk::{BulkKey, NONCE_LEN, TAG_LEN};
 
 /// Plaintext bytes of a full chunk.
 pub const CHUNK_LEN: usize = 1 << CHUNK_LOG2;
-/// Bytes of a full chunk when sealed.
+/// Bytes of a full chunk when sealed in one layer.
 pub const SEALED_CHUNK_LEN: usize = CHUNK_LEN + TAG_LEN;
 
 pub(super) const CHUNK_LOG2: u8 = 16;
 
-/// Seals and opens the chunks of one part. Chunks are independent of each other, so several
+/// Seals and opens the chunks of one part, in place. Chunks are independent of each other, so several
 /// threads may share it, and any chunk can be opened alone.
 #[derive(Debug)]
-pub struct ChunkCipher(BulkKey);
+pub struct ChunkCipher {
+    inner: BulkKey,
+    outer: Option<BulkKey>,
+}
 
 impl ChunkCipher {
-    pub(super) fn new(key: &SecretKey) -> Result<Self, Error> {
-        Ok(Self(BulkKey::new(key)?))
+    pub(super) fn new(inner: &SecretKey, outer: Option<&SecretKey>) -> Result<Self, Error> {
+        Ok(Self { inner: BulkKey::new(inner)?, outer: outer.map(BulkKey::new).transpose()? })
     }
 
-    /// Seals a full chunk that others follow, in place, and appends its tag.
+    /// Bytes that sealing adds to a chunk: 16 a layer.
+    #[must_use]
+    pub const fn overhead(&self) -> usize {
+        if self.outer.is_some() { 2 * TAG_LEN } else { TAG_LEN }
+    }
+
+    /// Bytes of a full chunk when sealed.
+    #[must_use]
+    pub const fn sealed_chunk_len(&self) -> usize {
+        CHUNK_LEN + self.overhead()
+    }
+
+    /// Seals a full chunk that others follow, in place, and appends its tags. Each index is sealed once.
     ///
     /// # Errors
     /// [`Error::TooLarge`] when it is not full, or no chunk can follow it.
@@ -35,13 +50,13 @@ impl ChunkCipher {
             return Err(Error::TooLarge("a chunk that others follow has 65,536 bytes"));
         }
         if index >= CHUNKS - 1 {
-            return Err(Error::TooLarge("a body has at most 2^32 chunks"));
+            return Err(Error::TooLarge("a part has at most 2^32 chunks"));
         }
         self.seal_as(&nonce(index, false), &[], chunk)
     }
 
-    /// Seals the last chunk, in place, and appends its tag. It has 1 to 65,536 bytes; none only
-    /// when it is the first as well.
+    /// Seals the last chunk, in place, and appends its tags. It has 1 to 65,536 bytes; none only when
+    /// it is the first as well.
     ///
     /// # Errors
     /// [`Error::TooLarge`] for any other length.
@@ -56,10 +71,10 @@ impl ChunkCipher {
     /// # Errors
     /// [`Error::Open`], whatever the reason; what `chunk` then holds is not to be used.
     pub fn open<'a>(&self, index: u64, chunk: &'a mut [u8]) -> Result<&'a mut [u8], Error> {
-        if chunk.len() != SEALED_CHUNK_LEN || index >= CHUNKS - 1 {
+        if chunk.len() != self.sealed_chunk_len() || index >= CHUNKS - 1 {
             return Err(Error::Open);
         }
-        Ok(self.0.open_in_place(&nonce(index, false), &[], chunk)?)
+        self.open_as(&nonce(index, false), &[], chunk)
     }
 
     /// Opens the last chunk, in place; returns the plaintext within it.
@@ -67,9 +82,9 @@ impl ChunkCipher {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_last<'a>(&self, index: u64, chunk: &'a mut [u8]) -> Result<&'a mut [u8], Error> {
-        let length = chunk.len().checked_sub(TAG_LEN).ok_or(Error::Open)?;
+        let length = chunk.len().checked_sub(self.overhead()).ok_or(Error::Open)?;
         let total = total(index, length).ok_or(Error::Open)?;
-        Ok(self.0.open_in_place(&nonce(index, true), &total.to_be_bytes(), chunk)?)
+        self.open_as(&nonce(index, true), &total.to_be_bytes(), chunk)
     }
 
     fn seal_as(
@@ -78,33 +93,52 @@ impl ChunkCipher {
         associated: &[u8],
         chunk: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let tag = self.0.seal_in_place(nonce, associated, chunk)?;
-        chunk.extend_from_slice(&tag);
+        for key in [Some(&self.inner), self.outer.as_ref()].into_iter().flatten() {
+            let tag = key.seal_in_place(nonce, associated, chunk)?;
+            chunk.extend_from_slice(&tag);
+        }
         Ok(())
+    }
+
+    fn open_as<'a>(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        associated: &[u8],
+        chunk: &'a mut [u8],
+    ) -> Result<&'a mut [u8], Error> {
+        let chunk = match &self.outer {
+            Some(key) => key.open_in_place(nonce, associated, chunk)?,
+            None => chunk,
+        };
+        Ok(self.inner.open_in_place(nonce, associated, chunk)?)
     }
 }
 
-/// Length of a sealed body of `len` bytes; none when the format holds no such body.
-#[must_use]
-pub fn sealed_len(len: u64) -> Option<u64> {
-    let chunk = u64::try_from(CHUNK_LEN).ok()?;
-    let tag = u64::try_from(TAG_LEN).ok()?;
-    let chunks = len.div_ceil(chunk).max(1);
+/// Bytes of the chunks of a part of `len` bytes, sealed; none when the format holds no such part.
+pub(super) fn chunks_len(len: u64, overhead: usize) -> Option<u64> {
+    let chunks = count(len);
     if chunks > CHUNKS {
         return None;
     }
-    len.checked_add(chunks.checked_mul(tag)?)
+    len.checked_add(chunks.checked_mul(u64::try_from(overhead).ok()?)?)
 }
 
-/// Bytes of a body whose last chunk has this index and length.
+/// How many chunks a part of `len` bytes has.
+pub(super) fn count(len: u64) -> u64 {
+    (len >> CHUNK_LOG2) + u64::from(len & CHUNK_MASK != 0 || len == 0)
+}
+
+/// Bytes of a part whose last chunk has this index and length.
 fn total(index: u64, len: usize) -> Option<u64> {
     let fits = len <= CHUNK_LEN && (len > 0 || index == 0) && index < CHUNKS;
     let before = index.checked_mul(u64::try_from(CHUNK_LEN).ok()?)?;
     fits.then_some(before.checked_add(u64::try_from(len).ok()?)?)
 }
 
-/// Chunks of a body at the most: 2³² of them are 256 TiB.
+/// Chunks of a part at the most: 2³² of them are 256 TiB.
 const CHUNKS: u64 = 1 << 32;
+/// Which part of a position is within its chunk.
+const CHUNK_MASK: u64 = (1 << CHUNK_LOG2) - 1;
 
 fn nonce(index: u64, last: bool) -> [u8; NONCE_LEN] {
     let [a, b, c, d, e, f, g, h] = index.to_be_bytes();

@@ -1,41 +1,51 @@
 //! Whole bodies, through readers and writers, one chunk in memory at a time.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use super::Error;
-use super::chunk::{CHUNK_LEN, ChunkCipher, SEALED_CHUNK_LEN};
-use super::envelope::{Envelope, ObjectName};
-use crate::crypto::SecretKey;
+use super::chunk::{CHUNK_LEN, ChunkCipher};
+use super::digests::{Digested, Digests};
+use super::envelope::{Envelope, ObjectName, OpeningKeys, SealingKeys};
+use super::info::SealedPart;
+use super::object_key::{ObjectKey, PART_SALT_LEN, PartSealer};
+use super::provider::Context;
+use super::range::RangeOpener;
+
+/// A body that was sealed to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// For the object's [`super::ObjectInfo`].
+    pub part: SealedPart,
+    /// What was computed of the plaintext on the way.
+    pub digested: Digested,
+}
 
 /// Seals a body as it is written. Without [`SealWriter::finish`] there is no last chunk, so what
 /// was written so far never opens as a whole object. A chunk that could not be written whole cannot
 /// be written again, so after a failed write every other one is refused, and so is `finish`.
 pub struct SealWriter<W> {
     inner: W,
-    cipher: ChunkCipher,
-    index: u64,
-    chunk: Vec<u8>,
+    sealing: Sealing,
     failed: bool,
 }
 
 impl<W: Write> SealWriter<W> {
-    /// Begins a body.
-    pub fn new(inner: W, cipher: ChunkCipher) -> Self {
-        Self { inner, cipher, index: 0, chunk: Vec::with_capacity(SEALED_CHUNK_LEN), failed: false }
+    /// Begins a body; `digests` are computed of what is written.
+    pub fn new(inner: W, sealer: PartSealer, digests: Digests) -> Self {
+        Self { inner, sealing: Sealing::new(sealer, digests), failed: false }
     }
 
     /// Seals the last chunk and gives the inner writer back, flushed.
     ///
     /// # Errors
     /// [`Error::Io`], also when an earlier write failed.
-    pub fn finish(mut self) -> Result<W, Error> {
+    pub fn finish(mut self) -> Result<(W, Sealed), Error> {
         self.refuse_after_failure()?;
-        self.cipher.seal_last(self.index, &mut self.chunk)?;
-        self.inner.write_all(&self.chunk)?;
+        self.inner.write_all(self.sealing.seal(true)?)?;
         self.inner.flush()?;
-        Ok(self.inner)
+        Ok((self.inner, self.sealing.finish()))
     }
 
     fn refuse_after_failure(&self) -> io::Result<()> {
@@ -46,25 +56,20 @@ impl<W: Write> SealWriter<W> {
 /// Without the buffer, which holds plaintext.
 impl<W> fmt::Debug for SealWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealWriter").field("index", &self.index).finish_non_exhaustive()
+        f.debug_struct("SealWriter").field("index", &self.sealing.index).finish_non_exhaustive()
     }
 }
 
 impl<W: Write> Write for SealWriter<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.refuse_after_failure()?;
-        if self.chunk.len() == CHUNK_LEN && !data.is_empty() {
+        if self.sealing.is_full() && !data.is_empty() {
             self.failed = true;
-            self.cipher.seal(self.index, &mut self.chunk).map_err(io::Error::other)?;
-            self.inner.write_all(&self.chunk)?;
-            self.chunk.clear();
-            self.index += 1;
+            let sealed = self.sealing.seal(false).map_err(io::Error::other)?;
+            self.inner.write_all(sealed)?;
             self.failed = false;
         }
-        let room = CHUNK_LEN - self.chunk.len();
-        let taken = data.get(..room).unwrap_or(data);
-        self.chunk.extend_from_slice(taken);
-        Ok(taken.len())
+        Ok(self.sealing.take(data))
     }
 
     /// What is not yet a whole chunk stays: a chunk is sealed once.
@@ -73,21 +78,78 @@ impl<W: Write> Write for SealWriter<W> {
     }
 }
 
-/// Opens a body as it is read; gives nothing out that was not authenticated. Only its end proves
-/// that the body is whole: a reader that stops early has seen a true beginning. After a refusal it
-/// goes on refusing, so a retry never takes the place of the refusal for the end of the body.
+/// A body on its way into chunks, without any I/O.
+pub(super) struct Sealing {
+    sealer: PartSealer,
+    digests: Digests,
+    index: u64,
+    len: u64,
+    /// The chunk, or what it was sealed to.
+    buffer: Vec<u8>,
+    sealed: bool,
+}
+
+impl Sealing {
+    pub(super) fn new(sealer: PartSealer, digests: Digests) -> Self {
+        let buffer = Vec::with_capacity(PART_SALT_LEN + sealer.cipher.sealed_chunk_len());
+        Self { sealer, digests, index: 0, len: 0, buffer, sealed: false }
+    }
+
+    /// Whether the chunk has to be sealed before more is taken.
+    pub(super) const fn is_full(&self) -> bool {
+        !self.sealed && self.buffer.len() == CHUNK_LEN
+    }
+
+    /// Takes what has room in the chunk; returns how much.
+    pub(super) fn take(&mut self, data: &[u8]) -> usize {
+        if std::mem::take(&mut self.sealed) {
+            self.buffer.clear();
+        }
+        let taken = data.get(..CHUNK_LEN - self.buffer.len()).unwrap_or(data);
+        self.buffer.extend_from_slice(taken);
+        self.digests.update(taken);
+        taken.len()
+    }
+
+    /// Seals the chunk; returns what is to be written.
+    pub(super) fn seal(&mut self, last: bool) -> Result<&[u8], Error> {
+        if std::mem::replace(&mut self.sealed, true) {
+            self.buffer.clear();
+        }
+        self.len += u64::try_from(self.buffer.len()).unwrap_or_default();
+        match last {
+            true => self.sealer.cipher.seal_last(self.index, &mut self.buffer)?,
+            false => self.sealer.cipher.seal(self.index, &mut self.buffer)?,
+        }
+        if self.index == 0 {
+            self.buffer.splice(0..0, self.sealer.salt);
+        }
+        self.index += 1;
+        Ok(&self.buffer)
+    }
+
+    /// After the last chunk.
+    pub(super) fn finish(self) -> Sealed {
+        let part = SealedPart { number: self.sealer.number, len: self.len, salt: self.sealer.salt };
+        Sealed { part, digested: self.digests.finish() }
+    }
+}
+
+/// Opens one part's body as it is read, without knowing how long it is; gives nothing out that was not
+/// authenticated. Only its end proves that the body is whole: a reader that stops early has seen a true
+/// beginning. After a refusal it goes on refusing, so a retry never takes the place of the refusal for
+/// the end of the body.
 pub struct OpenReader<R> {
     inner: R,
-    cipher: ChunkCipher,
     chunks: Chunks,
     opened: Vec<u8>,
     given: usize,
 }
 
 impl<R: Read> OpenReader<R> {
-    /// Begins to open a body.
-    pub fn new(inner: R, cipher: ChunkCipher) -> Self {
-        Self { inner, cipher, chunks: Chunks::default(), opened: Vec::new(), given: 0 }
+    /// Begins to open the body of part `number`.
+    pub fn new(inner: R, key: Arc<ObjectKey>, number: u16) -> Self {
+        Self { inner, chunks: Chunks::new(key, number), opened: Vec::new(), given: 0 }
     }
 }
 
@@ -106,16 +168,12 @@ impl<R: Read> Read for OpenReader<R> {
                 read?;
             }
             self.given = 0;
-            let next = self.chunks.open(&self.cipher, &mut self.opened);
-            if !next.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+            if !self.chunks.open(&mut self.opened).map_err(invalid)? {
                 return Ok(0);
             }
         }
         let rest = self.opened.get(self.given..).unwrap_or_default();
-        let length = rest.len().min(out.len());
-        if let (Some(to), Some(from)) = (out.get_mut(..length), rest.get(..length)) {
-            to.copy_from_slice(from);
-        }
+        let length = give(rest, out);
         self.given += length;
         Ok(length)
     }
@@ -128,9 +186,75 @@ impl<R> fmt::Debug for OpenReader<R> {
     }
 }
 
-/// A sealed body cut into chunks, without any I/O: the last chunk is known by nothing following.
-#[derive(Default)]
+/// Opens a range of an object as it is read. `inner` gives the stored bytes that the opener names, and
+/// may go on behind them.
+pub struct RangeReader<R> {
+    inner: R,
+    opener: RangeOpener,
+    piece: Vec<u8>,
+    filled: usize,
+    /// What of the piece was opened and not given out yet.
+    left: std::ops::Range<usize>,
+}
+
+impl<R: Read> RangeReader<R> {
+    /// Begins to open a range.
+    pub const fn new(inner: R, opener: RangeOpener) -> Self {
+        Self { inner, opener, piece: Vec::new(), filled: 0, left: 0..0 }
+    }
+}
+
+impl<R: Read> Read for RangeReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.left.is_empty() {
+            let Some(wanted) = self.opener.wants() else { return Ok(0) };
+            self.piece.resize(wanted, 0);
+            while let Some(room) = self.piece.get_mut(self.filled..).filter(|room| !room.is_empty())
+            {
+                match self.inner.read(room) {
+                    Ok(0) => break,
+                    Ok(read) => self.filled += read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            // What ends early is refused as what was altered is.
+            self.piece.truncate(self.filled);
+            self.filled = 0;
+            self.left = self.opener.open_within(&mut self.piece).map_err(invalid)?;
+        }
+        let rest = self.piece.get(self.left.clone()).unwrap_or_default();
+        let length = give(rest, out);
+        self.left.start += length;
+        Ok(length)
+    }
+}
+
+/// Without the buffer, which holds plaintext.
+impl<R> fmt::Debug for RangeReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RangeReader").field("opener", &self.opener).finish_non_exhaustive()
+    }
+}
+
+fn give(from: &[u8], out: &mut [u8]) -> usize {
+    let length = from.len().min(out.len());
+    if let (Some(to), Some(from)) = (out.get_mut(..length), from.get(..length)) {
+        to.copy_from_slice(from);
+    }
+    length
+}
+
+fn invalid(error: Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// A part's body cut into chunks, without any I/O: the last chunk is known by nothing following.
 pub(super) struct Chunks {
+    key: Arc<ObjectKey>,
+    number: u16,
+    /// Known when the salt was seen.
+    cipher: Option<ChunkCipher>,
     held: Vec<u8>,
     index: u64,
     ended: bool,
@@ -139,24 +263,47 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
+    pub(super) const fn new(key: Arc<ObjectKey>, number: u16) -> Self {
+        Self {
+            key,
+            number,
+            cipher: None,
+            held: Vec::new(),
+            index: 0,
+            ended: false,
+            done: false,
+            refused: false,
+        }
+    }
+
     /// Whether bytes are needed before anything can be opened.
-    pub(super) const fn wants(&self) -> bool {
-        !self.ended && !self.done && !self.refused && self.held.len() <= SEALED_CHUNK_LEN
+    pub(super) fn wants(&self) -> bool {
+        !self.ended && !self.done && !self.refused && self.missing() > 0
     }
 
     /// How many: a whole chunk, and one byte that shows that another follows.
-    pub(super) const fn missing(&self) -> usize {
-        SEALED_CHUNK_LEN + 1 - self.held.len()
+    pub(super) fn missing(&self) -> usize {
+        let (before, len) = match &self.cipher {
+            Some(cipher) => (0, cipher.sealed_chunk_len()),
+            None => (PART_SALT_LEN, CHUNK_LEN),
+        };
+        (before + len + 1).saturating_sub(self.held.len())
     }
 
     /// Takes bytes in; none means the end.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.ended = bytes.is_empty();
         self.held.extend_from_slice(bytes);
+        if self.cipher.is_none()
+            && let Some((salt, rest)) = self.held.split_first_chunk()
+        {
+            self.cipher = self.key.part(self.number, salt).ok();
+            self.held = rest.to_vec();
+        }
     }
 
     /// Opens the next chunk into `out`; false after the last. What it refused once it refuses always.
-    pub(super) fn open(&mut self, cipher: &ChunkCipher, out: &mut Vec<u8>) -> Result<bool, Error> {
+    pub(super) fn open(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
         out.clear();
         if self.refused {
             return Err(Error::Open);
@@ -166,22 +313,20 @@ impl Chunks {
         }
         // Taken back below, when the chunk has opened.
         self.refused = true;
-        if self.held.len() > SEALED_CHUNK_LEN {
-            let rest = self.held.split_off(SEALED_CHUNK_LEN);
-            let mut chunk = std::mem::replace(&mut self.held, rest);
-            self.held.reserve(SEALED_CHUNK_LEN);
-            let length = cipher.open(self.index, &mut chunk)?.len();
-            chunk.truncate(length);
-            *out = chunk;
-            self.index += 1;
-            self.refused = false;
-            return Ok(true);
-        }
-        let mut chunk = std::mem::take(&mut self.held);
-        let length = cipher.open_last(self.index, &mut chunk)?.len();
+        let cipher = self.cipher.as_ref().ok_or(Error::Open)?;
+        let full = cipher.sealed_chunk_len();
+        let last = self.held.len() <= full;
+        let rest = if last { Vec::new() } else { self.held.split_off(full) };
+        let mut chunk = std::mem::replace(&mut self.held, rest);
+        let length = match last {
+            true => cipher.open_last(self.index, &mut chunk)?.len(),
+            false => cipher.open(self.index, &mut chunk)?.len(),
+        };
+        self.held.reserve(full);
         chunk.truncate(length);
         *out = chunk;
-        self.done = true;
+        self.index += 1;
+        self.done = last;
         self.refused = false;
         Ok(true)
     }
@@ -192,16 +337,16 @@ impl Chunks {
 /// # Errors
 /// [`Error::TooLarge`], [`Error::Random`].
 pub fn seal_bytes(
-    data_key: &SecretKey,
-    wrapped: &[u8],
+    keys: &SealingKeys<'_>,
     object: &ObjectName,
-    context: &BTreeMap<String, String>,
+    context: &Context,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    let (envelope, key) = Envelope::seal(data_key, wrapped, object, context)?;
-    let mut writer = SealWriter::new(envelope.encode()?, key.part(1)?);
+    let (envelope, key) = Envelope::seal(keys, object, context)?;
+    let sealer = key.seal_part(1)?;
+    let mut writer = SealWriter::new(envelope.encode()?, sealer, Digests::default());
     writer.write_all(plaintext)?;
-    writer.finish()
+    Ok(writer.finish()?.0)
 }
 
 /// Opens an object in memory: envelope ‖ body.
@@ -209,14 +354,14 @@ pub fn seal_bytes(
 /// # Errors
 /// [`Error::Envelope`] for bytes that are no object, [`Error::Open`] otherwise.
 pub fn open_bytes(
-    data_key: &SecretKey,
+    keys: &OpeningKeys<'_>,
     object: &ObjectName,
     sealed: &[u8],
 ) -> Result<Vec<u8>, Error> {
     let (envelope, length) = Envelope::parse(sealed)?;
-    let cipher = envelope.open(data_key, object)?.part(1)?;
+    let key = Arc::new(envelope.open(keys, object)?);
     let body = sealed.get(length..).unwrap_or_default();
     let mut plaintext = Vec::with_capacity(body.len());
-    OpenReader::new(body, cipher).read_to_end(&mut plaintext).map_err(|_| Error::Open)?;
+    OpenReader::new(body, key, 1).read_to_end(&mut plaintext).map_err(|_| Error::Open)?;
     Ok(plaintext)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::client_object;
 use super::policy_call::{KINDS, decisions};
 use strongroom::audit::files::{LogFile, count_entries};
 use strongroom::audit::{
@@ -12,7 +13,10 @@ use strongroom::crypto::SecretKey;
 use strongroom::iam::Decision;
 use strongroom::kms::blob::CiphertextBlob;
 use strongroom::kms::id::KeyReference;
-use strongroom::sse::{ObjectName, open_bytes};
+use strongroom::sse::{
+    Arrival, BucketEncryption, Encryption, Headers, Mode, ObjectName, OpeningKeys,
+    customer_key_for_reading, open_bytes,
+};
 use strongroom::transport::aws_json::{TRANSLATED, reads};
 
 /// Replays a corpus; returns the names of the files that were accepted.
@@ -46,8 +50,41 @@ fn blobs() {
 #[test]
 fn objects() {
     let name = ObjectName { bucket: "bucket".to_owned(), name: "a/b".to_owned() };
-    let opens = |bytes: &[u8]| open_bytes(&SecretKey::from_bytes([7; 32]), &name, bytes).is_ok();
-    assert_eq!(accepted("object", opens), ["whole"]);
+    let [inner, outer] = [7, 8].map(|byte| SecretKey::from_bytes([byte; 32]));
+    let one = |bytes: &[u8]| open_bytes(&OpeningKeys::One(&inner), &name, bytes).is_ok();
+    assert_eq!(accepted("object", one), ["customer", "whole"]);
+    let two = |bytes: &[u8]| open_bytes(&OpeningKeys::Two(&inner, &outer), &name, bytes).is_ok();
+    assert_eq!(accepted("object", two), ["two-layers"]);
+}
+
+/// Requests' headers, one a line, as a writing and a reading request.
+#[test]
+fn headers() {
+    let arrival = Arrival { secure: true, signature_v4: true, region: "us-east-1" };
+    let collected = |bytes: &[u8]| {
+        let text = std::str::from_utf8(bytes).ok()?;
+        Headers::collect(text.lines().filter_map(|line| line.split_once(':'))).ok()
+    };
+    let bucket = BucketEncryption::default();
+    let writes = |bytes: &[u8]| {
+        collected(bytes)
+            .is_some_and(|found| Encryption::for_writing(&found, &bucket, arrival).is_ok())
+    };
+    assert_eq!(accepted("headers", writes), ["customer", "dsse", "kms", "no-text"]);
+    let reads = |bytes: &[u8]| {
+        collected(bytes).is_some_and(|found| {
+            customer_key_for_reading(&found, Some(Mode::Customer), arrival).is_ok()
+        })
+    };
+    assert_eq!(accepted("headers", reads), ["customer"]);
+}
+
+/// `encoded-words` is as S3 returns what was not ASCII. What a raw keyring's user said is not authenticated.
+#[test]
+fn client_objects() {
+    let whole = ["aes-v1", "aes-v2", "aes-v2-instruction", "aes-v3", "aes-v3-instruction"];
+    let whole = [&whole[..], &["aes-wrap-v2", "encoded-words"]].concat();
+    assert_eq!(accepted("client_object", client_object::opens), whole);
 }
 
 /// `two-signatures` repeats a good one, which a signed note may.

@@ -15,6 +15,10 @@ use strongroom::kms::{
 };
 use strongroom::proto::v1::keys_client::KeysClient;
 use strongroom::service::{Caller, Query};
+use strongroom::sse::client_side::{
+    CommitmentPolicy, Description, Error as ObjectError, KmsKeyring, Metadata, OpeningKey, Reading,
+    SealingKey, open_buffered, seal_body,
+};
 use tokio::time::Instant;
 
 use crate::server::runtime;
@@ -197,6 +201,47 @@ fn one_service_answers_in_process_and_on_a_socket() {
         serving.stop().await;
         let request = DescribeKey { key_id: key_id.into(), ..Default::default() };
         room.call(request).await.unwrap();
+        room.close().unwrap();
+    });
+}
+
+#[test]
+fn client_side_objects_have_their_keys_from_an_instance() {
+    runtime().block_on(async {
+        let room = room();
+        let key_id = room.call(CreateKey::default()).await.unwrap().key_id;
+        let other_id = room.call(CreateKey::default()).await.unwrap().key_id;
+        let keyring = |id: &str| KmsKeyring::new(Arc::new(room.keys(Caller::in_process())), id);
+        let said = Description::from([("name".to_owned(), "bucket/name".to_owned())]);
+        let policy = CommitmentPolicy::default();
+        let made = SealingKey::generate(&mut keyring(&key_id), policy, &said).await;
+        let (metadata, key) = made.unwrap();
+        let mut body = Vec::new();
+        seal_body(b"plaintext".as_slice(), &mut body, key, |_| ()).await.unwrap();
+
+        let opened = async |user_metadata: &_, id: &str| {
+            let metadata = Metadata::parse(user_metadata, None).unwrap();
+            let mut keyring = keyring(id);
+            let key = OpeningKey::unwrap(&mut keyring, &metadata, Reading::default(), &said);
+            open_buffered(body.as_slice(), &key.await?, 100).await
+        };
+        let user_metadata = metadata.to_object().unwrap();
+        assert_eq!(opened(&user_metadata, &key_id).await.unwrap(), b"plaintext");
+        let refused = opened(&user_metadata, &other_id).await;
+        assert!(matches!(refused, Err(ObjectError::Provider(_))), "{refused:?}");
+        let wrapped = &user_metadata["x-amz-3"];
+        for place in [30, 60, wrapped.len() - 6] {
+            let mut altered = wrapped.clone();
+            let letter = if altered.as_bytes()[place] == b'A' { "B" } else { "A" };
+            altered.replace_range(place..=place, letter);
+            let mut user_metadata = user_metadata.clone();
+            user_metadata.insert("x-amz-3".to_owned(), altered);
+            let refused = opened(&user_metadata, &key_id).await;
+            assert!(matches!(refused, Err(ObjectError::Open)), "{place}: {refused:?}");
+        }
+        room.call(DisableKey { key_id: key_id.clone().into() }).await.unwrap();
+        let refused = opened(&user_metadata, &key_id).await;
+        assert!(matches!(refused, Err(ObjectError::Provider(_))), "{refused:?}");
         room.close().unwrap();
     });
 }

@@ -7,6 +7,7 @@
 )]
 
 mod audit_commands;
+mod client_object;
 mod command_line;
 mod corpus;
 mod crash;
@@ -15,6 +16,7 @@ mod decisions;
 mod in_process;
 mod log;
 mod log_files;
+mod object_keys;
 mod policy_call;
 mod proofs;
 mod rotation;

@@ -35,6 +35,8 @@
 //! # }
 //! ```
 
+mod keys;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -55,6 +57,8 @@ use crate::audit::{self, Expectation, Report, WitnessPolicy};
 use crate::clock::Clock;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service, Witnessing};
 use crate::transport::capacity::{default_connections, possible_connections};
+pub use keys::Keys;
+
 pub use crate::transport::client_authority::ClientAuthority;
 use crate::transport::listener::{self, Peer, Version};
 use crate::transport::tls;
