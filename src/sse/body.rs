@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use futures_core::Stream;
+use futures_util::Stream;
 use tokio::sync::oneshot;
 
 use super::Error;

@@ -4,15 +4,16 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use zeroize::Zeroizing;
 
+use super::attempts::Attempts;
 use super::provider::{Context, DataKey, KeyProvider, ProviderError, WrappedKey};
-use crate::crypto::{SecretKey, random};
+use crate::crypto::SecretKey;
 use crate::proto::v1;
 use crate::proto::v1::data_keys_client::DataKeysClient;
 
@@ -112,24 +113,18 @@ impl GrpcKeys {
         M: Clone + Send + Sync,
         F: Future<Output = Result<tonic::Response<T>, Status>> + Send,
     {
-        let until = Instant::now() + self.deadline;
-        let mut pause = FIRST_PAUSE;
+        let mut attempts = Attempts::within(self.deadline);
         loop {
             let client = DataKeysClient::new(self.channel.clone());
-            let made = call(client, self.request(message.clone(), until));
-            let status = match timeout_at(until, made).await {
+            let made = call(client, self.request(message.clone(), attempts.end()));
+            let status = match timeout_at(attempts.end(), made).await {
                 Ok(Ok(answer)) => return Ok(answer.into_inner()),
                 Ok(Err(status)) => status,
                 Err(_) => return Err(Status::deadline_exceeded("the call's deadline passed")),
             };
-            // Somewhere in the second half of the pause, so that callers do not come back together.
-            let part = u32::from(random::array::<1>().map_or(0, |[byte]| byte));
-            let next = Instant::now() + pause / 2 + pause * part / 512;
-            if !may_help(&status) || next >= until {
+            if !may_help(&status) || !attempts.again().await {
                 return Err(status);
             }
-            sleep(next.saturating_duration_since(Instant::now())).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
@@ -224,8 +219,6 @@ fn provider_error(status: Status) -> ProviderError {
 }
 
 const CONNECT: Duration = Duration::from_secs(3);
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const DRY_RUN: &str = "x-strongroom-dry-run";
 /// What a dry run answers when the call would be done.
 const WOULD_DO: &str = "DryRunOperationException";

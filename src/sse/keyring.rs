@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::stream::{self, Stream, StreamExt};
 use tokio::time::Instant;
 
 use super::Error;
@@ -93,6 +94,24 @@ impl Keyring {
         }
     }
 
+    /// Opens the key of an upload, for another part of it. As [`Self::open`], but S3 has other words for a
+    /// part with another key than its upload.
+    ///
+    /// # Errors
+    /// [`Refusal::PartOtherKey`]; otherwise as [`Self::open`].
+    pub async fn open_upload(
+        &self,
+        envelope: &Envelope,
+        object: &ObjectName,
+        customer: Option<&CustomerKey>,
+        requester: &Requester,
+    ) -> Result<ObjectKey, Error> {
+        match self.open(envelope, object, customer, requester).await {
+            Err(Error::Refused(Refusal::WrongKey)) => Err(Refusal::PartOtherKey.into()),
+            opened => opened,
+        }
+    }
+
     /// Moves an object to another key, the key's newest version, another context, mode or name: opens
     /// its key and seals the same one anew. Its data, ETag and checksums stay as they are. The new
     /// envelope takes the old one's place; whoever keeps the old one can still open the object by it.
@@ -115,6 +134,29 @@ impl Keyring {
         }
         let key = self.open(envelope, object, customer, requester).await?;
         self.seal_key(&key, encryption, to, requester).await
+    }
+
+    /// [`Self::rewrap`]s many objects, under their own names, `at_once` of them at a time, as the stream is
+    /// read: what was not read yet was not begun, apart from those. An answer comes as soon as it is there,
+    /// in any order; the caller puts the new envelope in the old one's place and counts. An object that
+    /// fails does not stop the others, and one that was moved before is moved again without harm, so that a
+    /// run that was stopped may begin anew.
+    pub fn rewrap_many<'a, I>(
+        &'a self,
+        objects: I,
+        encryption: &'a Encryption,
+        requester: &'a Requester,
+        at_once: usize,
+    ) -> impl Stream<Item = (ObjectName, Result<Envelope, Error>)> + 'a
+    where
+        I: IntoIterator<Item = (ObjectName, Envelope)>,
+        I::IntoIter: 'a,
+    {
+        let rewrapped = move |(name, envelope): (ObjectName, Envelope)| async move {
+            let moved = self.rewrap(&envelope, &name, None, encryption, &name, requester).await;
+            (name, moved)
+        };
+        stream::iter(objects).map(rewrapped).buffer_unordered(at_once.max(1))
     }
 
     /// S3's `UpdateObjectEncryption`: from SSE-S3 or SSE-KMS to SSE-KMS under the key of a full ARN.

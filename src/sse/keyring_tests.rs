@@ -176,6 +176,11 @@ fn every_mode_seals_and_opens_with_its_own_keys_and_context() {
         let Encryption::Customer(other) = other else { panic!() };
         let wrong = keyring.open(&envelope, &name("a/b"), Some(&other), &requester).await;
         assert!(matches!(wrong, Err(Error::Refused(Refusal::WrongKey))));
+        let part = keyring.open_upload(&envelope, &name("a/b"), Some(&other), &requester).await;
+        let Err(Error::Refused(refusal)) = part else { panic!("{part:?}") };
+        assert_eq!((refusal.code().as_str(), refusal.status()), ("InvalidRequest", 400));
+        let said = "The provided encryption parameters did not match the ones used originally.";
+        assert_eq!(refusal.to_string(), said);
     });
 }
 
@@ -215,6 +220,39 @@ fn rewrapping_moves_an_object_without_its_data() {
         assert!(matches!(refused, Err(Error::Layers)), "two layers stay two");
         let refused = keyring.rewrap(&old, &here, None, &dsse, &here, &requester).await;
         assert!(matches!(refused, Err(Error::Layers)));
+    });
+}
+
+#[test]
+fn many_are_rewrapped_and_one_that_fails_stops_no_other() {
+    use futures_util::StreamExt;
+    run(async {
+        let (own, kms) = (Kms::new(), Kms::new());
+        let keyring = Keyring::new(own, "alias/own", Limits::default());
+        let requester = Requester::new("alice", kms.clone());
+        let mut objects = Vec::new();
+        for number in 0..50 {
+            let name = name(&number.to_string());
+            let (envelope, _) = keyring.begin(&asked(&[]), &name, &requester).await.unwrap();
+            // One envelope is another object's.
+            let name = if number == 7 { self::name("another") } else { name };
+            objects.push((name, envelope));
+        }
+        let to = asked(&[(MODE, "aws:kms"), (BUCKET_KEY, "true")]);
+        let (mut moved, mut failed) = (Vec::new(), Vec::new());
+        let mut answers = std::pin::pin!(keyring.rewrap_many(objects, &to, &requester, 8));
+        while let Some((name, answer)) = answers.next().await {
+            match answer {
+                Ok(envelope) => moved.push((name, envelope)),
+                Err(error) => failed.push((name.name, error)),
+            }
+        }
+        assert!(matches!(failed.as_slice(), [(name, Error::Open)] if name == "another"));
+        assert_eq!((moved.len(), kms.calls()), (49, [1, 0, 0]), "one bucket key for all");
+        for (name, envelope) in &moved {
+            assert_eq!((envelope.mode(), envelope.has_bucket_key()), (Mode::Kms, true));
+            keyring.open(envelope, name, None, &requester).await.unwrap();
+        }
     });
 }
 

@@ -79,6 +79,8 @@
 //! | `refusal.rs` | S3's own words for what is refused |
 //! | `provider.rs` | where data keys come from |
 //! | `grpc.rs` | a running strongroom as a provider |
+//! | `aws_kms.rs` | AWS KMS itself as a provider, with the feature `aws-kms` |
+//! | `attempts.rs` | pauses between attempts at one call |
 //! | `bucket_keys.rs` | data keys that are kept for many objects |
 //! | `keyring.rs` | from a request to an object's key and back; rotation |
 //! | `envelope.rs` | what is kept beside a body: the sealed object key and how to find its data key |
@@ -96,6 +98,9 @@
 //! Layout, with worked examples in hex: docs/formats.md, "Sealed object".
 
 mod async_io;
+mod attempts;
+#[cfg(feature = "aws-kms")]
+mod aws_kms;
 mod body;
 mod bucket;
 mod bucket_keys;
@@ -118,6 +123,8 @@ mod refusal;
 mod stream;
 
 pub use async_io::{open_range, open_stream, seal_stream};
+#[cfg(feature = "aws-kms")]
+pub use aws_kms::{AwsCredentials, AwsKms, BadEndpoint};
 pub use body::{OpenStream, SealStream};
 pub use bucket::BucketEncryption;
 pub use bucket_keys::{BucketKeys, Limits, Requester};

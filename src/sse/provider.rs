@@ -1,6 +1,7 @@
 //! Where data keys come from: the one joint between objects and a key management service.
 //!
-//! Implementors: [`super::GrpcKeys`] (a running strongroom), `instance::Keys` (one in this process).
+//! Implementors: [`super::GrpcKeys`] (a running strongroom), `instance::Keys` (one in this process), and with the
+//! feature `aws-kms` `AwsKms`.
 
 use std::collections::BTreeMap;
 

@@ -40,14 +40,52 @@ async fn recorded(room: &Strongroom, operation: &str) -> usize {
     room.call(Query(asked)).await.unwrap().records.len()
 }
 
+#[cfg(feature = "aws-kms")]
+fn aws(endpoint: &str, secret: &str) -> Arc<strongroom::sse::AwsKms> {
+    use strongroom::sse::{AwsCredentials, AwsKms};
+    let credentials = AwsCredentials {
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret_access_key: secret.to_owned().into(),
+        session_token: None,
+    };
+    Arc::new(AwsKms::new("us-east-1", Some(endpoint), credentials).unwrap())
+}
+
+/// The service verifies what the provider signs.
+#[cfg(feature = "aws-kms")]
+#[test]
+fn what_the_aws_provider_signs_is_verified() {
+    use strongroom::service::Credentials;
+    let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    let known = format!(
+        "[[account]]\nid = \"000000000000\"\n[[account.access_key]]\nid = \"AKIAIOSFODNN7EXAMPLE\"\n\
+         secret = \"{secret}\"\n"
+    );
+    runtime().block_on(async {
+        let credentials = Credentials::parse(&known, &|_| Err(String::new())).unwrap();
+        let room = Strongroom::builder().ephemeral().credentials(credentials).build().unwrap();
+        let serving = room.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let endpoint = format!("http://{}", serving.address());
+        let unknown = aws(&endpoint, secret).generate("alias/nothing", &context("7")).await;
+        assert_eq!(exception(&unknown.unwrap_err()), "NotFoundException", "who it is is known");
+        let other = aws(&endpoint, "another").generate("alias/nothing", &context("7")).await;
+        assert_eq!(exception(&other.unwrap_err()), "InvalidSignatureException");
+        serving.stop().await;
+        room.close().unwrap();
+    });
+}
+
 #[test]
 fn every_provider_makes_unwraps_and_is_refused_alike() {
     runtime().block_on(async {
         let room = room();
         let key = room.call(CreateKey::default()).await.unwrap();
-        let providers: [Arc<dyn KeyProvider>; 2] = [
+        let serving = room.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let providers: Vec<Arc<dyn KeyProvider>> = vec![
             Arc::new(room.keys(Caller::in_process())),
             Arc::new(GrpcKeys::over(room.channel().unwrap())),
+            #[cfg(feature = "aws-kms")]
+            aws(&format!("http://{}", serving.address()), "any"),
         ];
         for keys in &providers {
             let made = keys.generate(&key.key_id, &context("7")).await.unwrap();
@@ -73,6 +111,7 @@ fn every_provider_makes_unwraps_and_is_refused_alike() {
             assert_eq!(exception(&unwrapped), "DisabledException");
             room.call(EnableKey { key_id: key.key_id.clone().into() }).await.unwrap();
         }
+        serving.stop().await;
         room.close().unwrap();
     });
 }
