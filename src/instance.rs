@@ -51,7 +51,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 use zeroize::Zeroizing;
 
-use crate::audit::{Expectation, Report};
+use crate::audit::{Expectation, Keep, Report};
 use crate::clock::Clock;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service};
 use crate::transport::capacity::{default_connections, possible_connections};
@@ -167,6 +167,22 @@ impl Builder {
         self
     }
 
+    /// Where the trail's oldest records go: a folder, or the URL of an object store. Otherwise where they
+    /// went before; at first, `archive` in the data directory.
+    #[must_use]
+    pub fn audit_archive(mut self, location: impl Into<String>) -> Self {
+        self.options.audit_archive = Some(location.into());
+        self
+    }
+
+    /// What of the trail stays in the store while the instance is served; the rest moves to the archive
+    /// and is read from there. Otherwise everything stays.
+    #[must_use]
+    pub fn audit_keep(mut self, keep: Keep) -> Self {
+        self.options.audit_keep = keep;
+        self
+    }
+
     /// Opens the store, checks it, and starts the committing thread.
     ///
     /// # Errors
@@ -277,6 +293,7 @@ impl Strongroom {
     ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
         let router: Router = router(&self.service)?;
         self.service.sweep_in_background();
+        let sealing = self.service.seal_in_background();
         let metrics = Arc::clone(self.service.metrics());
         let service = Arc::downgrade(&self.service);
         let shutdown = async move {
@@ -286,7 +303,13 @@ impl Strongroom {
             }
         };
         let most = self.max_connections.unwrap_or_else(default_connections);
-        Ok(listener::serve(listener, router, tls, most, metrics, shutdown))
+        let served = listener::serve(listener, router, tls, most, metrics, shutdown);
+        Ok(async move {
+            served.await;
+            if let Some(sealing) = sealing {
+                let _ = sealing.await; // so that the store is left as it is to be
+            }
+        })
     }
 
     /// Finishes what is queued; a store in a data directory is left with the mark of a clean

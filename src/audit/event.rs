@@ -4,12 +4,14 @@
 //! equal bytes; still, readers hash the stored bytes, never their own serialisation.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::Error;
+use super::sealed::Sealing;
 use super::term::{Term, alias_name};
 
 /// Bytes of an entry at the most: what a C2SP entry bundle can hold.
@@ -90,6 +92,17 @@ pub struct Leaf {
     pub bytes: Vec<u8>,
     pub(super) time: i64,
     pub(super) terms: Vec<Term>,
+    /// What leaves the store with the commit of this entry.
+    pub(super) sealing: Option<Arc<Sealing>>,
+}
+
+impl Leaf {
+    /// The entry that says so, and with whose commit sealed records leave the store.
+    #[must_use]
+    pub fn sealing(mut self, sealing: Arc<Sealing>) -> Self {
+        self.sealing = Some(sealing);
+        self
+    }
 }
 
 impl Event {
@@ -130,7 +143,8 @@ impl Event {
             self.cut_down();
             bytes = self.encode();
         }
-        Leaf { bytes, time: self.time.timestamp_micros(), terms: Term::of(&self) }
+        let time = self.time.timestamp_micros();
+        Leaf { bytes, time, terms: Term::of(&self), sealing: None }
     }
 
     /// Whether it is of this program's own operations (reading the trail, explaining access) and so no

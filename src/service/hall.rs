@@ -18,7 +18,7 @@ use super::opening::{Opened, temporary_folder};
 use super::operation::Rooms;
 use super::rate::Rate;
 use super::slow_lane::SlowLane;
-use crate::audit::{self, Head, Log};
+use crate::audit::{self, Head, Keep, Log};
 use crate::clock::Clock;
 use crate::store::Durability;
 
@@ -37,6 +37,11 @@ pub struct Options {
     pub credentials: Option<Credentials>,
     /// Calls a second that are answered; any number when there is none.
     pub max_requests_per_second: Option<NonZeroU32>,
+    /// Where the trail's oldest records go: a folder, or the URL of an object store. When there is none,
+    /// where they went before; at first, `archive` in the data directory.
+    pub audit_archive: Option<String>,
+    /// What of the trail stays in the store while the service runs; everything, unless it is said.
+    pub audit_keep: Keep,
 }
 
 /// A root key that is given: 64 hex digits or base64 of 32 bytes. Wiped on drop, redacted in `Debug`,
@@ -82,6 +87,9 @@ pub struct Service {
     metrics: Arc<Metrics>,
     slow_lane: SlowLane,
     rate: Option<Rate>,
+    audit_archive: Option<String>,
+    audit_keep: Keep,
+    sealing: tokio::sync::Mutex<()>,
     closing: watch::Sender<bool>,
 }
 
@@ -102,7 +110,8 @@ impl Service {
             }
         };
         let store = if temporary.is_some() { generation(&folder, 0) } else { folder.clone() };
-        let opened = Opened::open(&store, durability, root_key, &metrics)?;
+        let archive = options.audit_archive.as_deref();
+        let opened = Opened::open(&store, durability, root_key, archive, &metrics)?;
         Ok(Arc::new(Self {
             opened: RwLock::new(Arc::new(opened)),
             folder,
@@ -112,6 +121,9 @@ impl Service {
             metrics,
             slow_lane: SlowLane::default(),
             rate: options.max_requests_per_second.map(Rate::new),
+            audit_archive: options.audit_archive,
+            audit_keep: options.audit_keep,
+            sealing: tokio::sync::Mutex::default(),
             closing: watch::Sender::new(false),
         }))
     }
@@ -139,7 +151,8 @@ impl Service {
         let (_, resets) = self.temporary.as_ref().ok_or(Error::NotResettable)?;
         let mut resets = resets.lock();
         let fresh = generation(&self.folder, *resets + 1);
-        let fresh = Opened::open(&fresh, Durability::Memory, None, &self.metrics)?;
+        let archive = self.audit_archive.as_deref();
+        let fresh = Opened::open(&fresh, Durability::Memory, None, archive, &self.metrics)?;
         let before = *resets;
         *resets += 1;
         let old = std::mem::replace(&mut *self.opened.write(), Arc::new(fresh));
@@ -229,6 +242,16 @@ impl Service {
         self.rooms().log.reindex(progress)
     }
 
+    /// What of the trail stays in the store.
+    pub(super) const fn audit_keep(&self) -> Keep {
+        self.audit_keep
+    }
+
+    /// Whoever holds it seals.
+    pub(super) const fn sealing(&self) -> &tokio::sync::Mutex<()> {
+        &self.sealing
+    }
+
     /// Where calls wait that take seconds.
     pub(super) const fn slow_lane(&self) -> &SlowLane {
         &self.slow_lane
@@ -251,6 +274,7 @@ impl Service {
         let opened = self.opened();
         self.metrics.text(Reading {
             log_entries: opened.rooms.log.head().size,
+            log_sealed: opened.rooms.log.sealed_size(),
             store_bytes: opened.size_on_disk(),
             healthy: !opened.committer.is_stopped(),
         })

@@ -28,6 +28,8 @@ pub struct Metrics {
     connections: Family<Connection, Gauge>,
     turned_away: Counter,
     log_entries: Gauge<u64, AtomicU64>,
+    log_sealed: Gauge<u64, AtomicU64>,
+    sealing_failures: Counter,
     store_bytes: Gauge<u64, AtomicU64>,
     healthy: Gauge,
 }
@@ -51,6 +53,7 @@ pub struct ConnectionCounted(Gauge);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
     pub(super) log_entries: u64,
+    pub(super) log_sealed: u64,
     pub(super) store_bytes: u64,
     pub(super) healthy: bool,
 }
@@ -80,6 +83,12 @@ impl Metrics {
         registry.register("connections_turned_away", about, turned_away.clone());
         let log_entries = Gauge::default();
         registry.register("log_entries", "Records in the audit trail", log_entries.clone());
+        let log_sealed = Gauge::default();
+        let about = "Records of it that are in the archive, and no longer in the store";
+        registry.register("log_sealed_entries", about, log_sealed.clone());
+        let sealing_failures = Counter::default();
+        let about = "Times that records could not be moved to the archive";
+        registry.register("log_sealing_failures", about, sealing_failures.clone());
         let store_bytes = Gauge::default();
         let about = "What the store takes on disk";
         registry.register_with_unit("store", about, Unit::Bytes, store_bytes.clone());
@@ -94,6 +103,8 @@ impl Metrics {
             connections,
             turned_away,
             log_entries,
+            log_sealed,
+            sealing_failures,
             store_bytes,
             healthy,
         }
@@ -118,6 +129,11 @@ impl Metrics {
         self.sync.observe(group.sync.as_secs_f64());
     }
 
+    /// Counts a try to seal that failed.
+    pub(super) fn sealing_failed(&self) {
+        self.sealing_failures.inc();
+    }
+
     /// Counts a connection until the answer is dropped.
     #[must_use]
     pub fn connected(&self, tls: bool) -> ConnectionCounted {
@@ -135,6 +151,7 @@ impl Metrics {
     /// OpenMetrics' text.
     pub(super) fn text(&self, reading: Reading) -> String {
         self.log_entries.set(reading.log_entries);
+        self.log_sealed.set(reading.log_sealed);
         self.store_bytes.set(reading.store_bytes);
         self.healthy.set(i64::from(reading.healthy));
         let mut out = String::new();
@@ -178,7 +195,8 @@ mod tests {
         metrics.committed(GroupCommitted { entries: 3, sync: took });
         let held = metrics.connected(true);
         metrics.turned_away();
-        let reading = Reading { log_entries: 4, store_bytes: 5, healthy: true };
+        metrics.sealing_failed();
+        let reading = Reading { log_entries: 4, log_sealed: 2, store_bytes: 5, healthy: true };
         let text = metrics.text(reading);
         for line in [
             "strongroom_call_duration_seconds_count{operation=\"Decrypt\",outcome=\"success\"} 1",
@@ -190,6 +208,8 @@ mod tests {
             "strongroom_connections{security=\"tls\"} 1",
             "strongroom_connections_turned_away_total 1",
             "strongroom_log_entries 4",
+            "strongroom_log_sealed_entries 2",
+            "strongroom_log_sealing_failures_total 1",
             "strongroom_store_bytes 5",
             "strongroom_healthy 1",
             "# EOF",

@@ -362,6 +362,7 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::trail::TRAIL)
         .chain(super::proofs::PROOFS)
         .chain(super::log_files::LOG_FILES)
+        .chain(super::sealing::SEALING)
 }
 
 /// What making a key of a spec takes: primes are looked for.
@@ -432,7 +433,7 @@ const fn first(actions: &[&'static str]) -> &'static str {
 
 fn executed<T>(done: kms::Done<T>) -> Executed<T> {
     let kms::Done { output, changes, reads, touched } = done;
-    let writes = Writes { changes, reads };
+    let writes = Writes { changes, reads, sealing: None };
     Executed { output, writes, key: touched.key, key_version: touched.version }
 }
 
@@ -482,7 +483,8 @@ mod tests {
                 "GetCallerIdentity",
                 "GetSessionToken",
                 "ReadLog",
-                "RotateKey"
+                "RotateKey",
+                "SealLog"
             ]
         );
     }

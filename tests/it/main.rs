@@ -17,5 +17,6 @@ mod log;
 mod log_files;
 mod policy_call;
 mod proofs;
+mod sealing;
 mod server;
 mod store;
