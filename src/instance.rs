@@ -321,6 +321,16 @@ impl Strongroom {
         self.service.begin_shutdown();
         Ok(self.service.close()?)
     }
+
+    /// The same, and gives back what was removed from the store: its database is written anew. Takes room
+    /// for what is in it, and time.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    pub fn close_compacted(self) -> Result<(), Error> {
+        self.service.begin_shutdown();
+        Ok(self.service.close_compacted()?)
+    }
 }
 
 /// The trail of an instance, as tests ask it.

@@ -139,6 +139,16 @@ impl Service {
         Ok(opened.close()?)
     }
 
+    /// The same, and writes the database anew: it does not give back by itself what was removed from it.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    pub fn close_compacted(self: Arc<Self>) -> Result<(), Error> {
+        let opened = self.opened();
+        drop(self);
+        Ok(opened.close_compacted()?)
+    }
+
     /// Throws everything away, the trail included, and begins anew; for tests that share a server. Waits
     /// for the disk.
     ///

@@ -73,13 +73,25 @@ impl Opened {
     /// Finishes what is queued and, when nobody else holds a store that is on disk, leaves the
     /// fingerprint of a clean shutdown.
     pub(super) fn close(self: Arc<Self>) -> Result<(), store::Error> {
+        self.close_with(DataDirectory::close)
+    }
+
+    /// The same, and writes the database anew, without the room of what was removed from it.
+    pub(super) fn close_compacted(self: Arc<Self>) -> Result<(), store::Error> {
+        self.close_with(DataDirectory::close_compacted)
+    }
+
+    fn close_with(
+        self: Arc<Self>,
+        close: impl FnOnce(DataDirectory) -> Result<(), store::Error>,
+    ) -> Result<(), store::Error> {
         self.committer.close();
         let on_disk = self.durability == Durability::Disk;
         let leaves_a_store = on_disk && !self.committer.is_stopped();
         let directory = self.directory.lock().take();
         drop(self);
         match directory {
-            Some(directory) if leaves_a_store => directory.close(),
+            Some(directory) if leaves_a_store => close(directory),
             _ => Ok(()),
         }
     }

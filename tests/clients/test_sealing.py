@@ -146,6 +146,7 @@ def test_by_hand_into_a_folder_that_is_moved_afterwards(tmp_path):
         "audit", "seal", "--data-dir", str(data), "--archive", str(archive), "--keep-records", "500", "--output", "json")
     assert code == 0, said
     assert json.loads(out) == {"sealed": 256, "newly_sealed": 256, "in_the_store": 745}
+    assert sorted(path.name for path in data.iterdir() if path.name.startswith("store")) == ["store"]
     # It is remembered where they are.
     assert strongroom("audit", "verify", "--data-dir", str(data))[0] == 0
     archive.rename(moved)

@@ -50,7 +50,7 @@ enum Verb {
     Tail(Box<query::Tail>),
     /// Make the index anew from the records, with no service running
     Reindex(reindex::Reindex),
-    /// Move the oldest records to the archive, with no service running
+    /// Move the oldest records to the archive and give back their room, with no service running
     Seal(seal::Seal),
     /// Recompute everything, from entries up, and compare it with the signed checkpoint
     Verify(verify::Verify),

@@ -1,4 +1,4 @@
-//! `strongroom audit seal`: the oldest records moved to the archive.
+//! `strongroom audit seal`: the oldest records moved to the archive, and the database without their room.
 
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ use crate::audit::Keep;
 use crate::instance::Strongroom;
 use crate::service::{self, Sealed};
 
-/// Move the oldest records to the archive, with no service running
+/// Move the oldest records to the archive and give back their room, with no service running
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Records move in blocks of 256. They stay in the tree: queries, proofs, exports and verification read them
 from the archive, which is the log's files (C2SP tlog-tiles) up to a checkpoint of its own. A running
-service does it by itself: strongroom serve --audit-keep-records NUMBER.
+service moves them by itself (strongroom serve --audit-keep-records NUMBER), but its database gives nothing
+back; this writes it anew.
 
 Example: strongroom audit seal --data-dir ./strongroom-data --keep-records 100000")]
 pub(super) struct Seal {
@@ -44,7 +45,10 @@ impl Seal {
         let sealed = seal(&room, keep).await;
         let after = room.service().read_log(crate::audit::Log::sealed_size);
         let records = room.service().log_head().size;
-        room.close()?;
+        match &sealed {
+            Ok(()) => room.close_compacted()?,
+            Err(_) => room.close()?,
+        }
         sealed?;
         self.output.one(&json!({
             "sealed": after,
