@@ -5,8 +5,9 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 /// A configuration file: TOML with these members, all optional.
@@ -33,6 +34,13 @@ pub(crate) struct File {
     pub(crate) max_connections: Option<NonZeroUsize>,
     /// Calls a second that are answered.
     pub(crate) max_requests_per_second: Option<NonZeroU32>,
+    /// Where the trail's oldest records go: a folder, or the URL of an object store.
+    pub(crate) audit_archive: Option<String>,
+    /// How many of the newest records stay in the store.
+    pub(crate) audit_keep_records: Option<u64>,
+    /// Up to which age records stay there: `30d`, `12h`.
+    #[serde(default, deserialize_with = "age")]
+    pub(crate) audit_keep_age: Option<Duration>,
     /// Where traces are sent: a collector's address for OTLP over gRPC.
     pub(crate) otlp_endpoint: Option<String>,
     /// Who signs the log's checkpoints, too.
@@ -117,6 +125,12 @@ pub(crate) enum Error {
     /// A variable is set to bytes that are no text.
     #[error("the variable {0} is not text")]
     Variable(&'static str),
+}
+
+/// An age in a configuration file.
+fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(from)?;
+    humantime::parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// Reads a configuration file, if one is named.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Error;
 use super::checkpoint::LogSigner;
+use super::sealed::Sealing;
 use super::term::{Term, alias_name};
 
 /// Bytes of an entry at the most: what a C2SP entry bundle can hold.
@@ -94,6 +95,8 @@ pub struct Leaf {
     pub(super) terms: Vec<Term>,
     /// Who signs from this entry's checkpoint on, when it hands the log over.
     pub(super) successor: Option<Arc<LogSigner>>,
+    /// What leaves the store with the commit of this entry.
+    pub(super) sealing: Option<Arc<Sealing>>,
 }
 
 impl Leaf {
@@ -101,6 +104,13 @@ impl Leaf {
     #[must_use]
     pub fn handing_over_to(mut self, successor: Option<Arc<LogSigner>>) -> Self {
         self.successor = successor;
+        self
+    }
+
+    /// The entry that says so, and with whose commit sealed records leave the store.
+    #[must_use]
+    pub fn sealing(mut self, sealing: Arc<Sealing>) -> Self {
+        self.sealing = Some(sealing);
         self
     }
 }
@@ -143,7 +153,8 @@ impl Event {
             self.cut_down();
             bytes = self.encode();
         }
-        Leaf { bytes, time: self.time.timestamp_micros(), terms: Term::of(&self), successor: None }
+        let time = self.time.timestamp_micros();
+        Leaf { bytes, time, terms: Term::of(&self), successor: None, sealing: None }
     }
 
     /// Whether it is of this program's own operations (reading the trail, explaining access) and so no

@@ -159,12 +159,10 @@ impl Log {
             self.write_some(&mut rows, BATCH)?;
         }
         let mut block = Block::new(0, Totals::NONE);
-        for item in self.engine.scan(Space::Leaf, &[], None, Direction::Ascending) {
-            let (key, bundle) = item?;
-            if first_of(&key)? != block.end() {
-                return Err(Error::Damaged(format!("record {} is missing", block.end())));
-            }
-            for entry in entries(&bundle)? {
+        while block.end() < head.size {
+            let run = self.run(block.end())?;
+            let skipped = usize::try_from(block.end() - run.first).unwrap_or(usize::MAX);
+            for entry in entries(&run.bytes)?.into_iter().skip(skipped) {
                 let event = Event::decode(entry)?;
                 block.push(event.time.timestamp_micros(), &Term::of(&event));
                 if block.is_full() {

@@ -76,6 +76,12 @@ impl LogKeys {
         self.keys.last().map_or("", |key| &key.verifier)
     }
 
+    /// The place of the key that may sign a tree of a size.
+    pub(super) fn turn_at(&self, size: u64) -> usize {
+        let ended = |key: &&LogKey| key.until.is_some_and(|until| until < size);
+        self.keys.iter().take_while(ended).count()
+    }
+
     /// Every verifier string, oldest first.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(|key| key.verifier.as_str())

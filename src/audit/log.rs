@@ -3,6 +3,7 @@
 //! One thread extends (the committer's); anyone reads. What [`Log::extend`] computed becomes
 //! visible by [`Log::publish`], after the commit made it durable.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -11,12 +12,15 @@ use tlog_tiles::tlog::{
 };
 
 use super::Error;
+use super::archive::Archived;
 use super::block::BLOCK;
 use super::bundle::{Bundle, entries, first_of, hash_place, malformed};
 use super::checkpoint::{Checkpoint, LogSigner};
 use super::event::{Event, Leaf};
 use super::index::{Index, Step};
 use super::keys::{HandOver, LogKeys};
+use super::proof::Tree;
+use super::sealed::Sealed;
 use super::tree::Frontier;
 use crate::crypto::SecretKey;
 use crate::store::{Direction, Engine, Row, Space};
@@ -61,7 +65,8 @@ pub struct Extension {
 /// The log's keys: who signs now, and how it came to that.
 #[derive(Debug, Clone)]
 struct Ring {
-    signer: Arc<LogSigner>,
+    /// One for each key; the last one signs now.
+    signers: Vec<Arc<LogSigner>>,
     keys: LogKeys,
     /// Where the record of each successor is, and the note that both have signed.
     hand_overs: Vec<(u64, Vec<u8>)>,
@@ -75,6 +80,20 @@ pub struct Log {
     edge: Mutex<Frontier>,
     head: RwLock<Arc<Head>>,
     pub(super) index: Index,
+    /// What of it is in the archive, and no longer in the store.
+    pub(super) sealed: RwLock<Arc<Sealed>>,
+    pub(super) archived: Archived,
+    /// What the store is to remember of where the archive is.
+    pub(super) remembered: String,
+}
+
+/// Entries that lie together.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    /// The first one's number.
+    pub(super) first: u64,
+    /// Each u16 length ‖ bytes.
+    pub(super) bytes: Arc<Vec<u8>>,
 }
 
 impl Log {
@@ -98,7 +117,8 @@ impl Log {
     ) -> Result<Self, Error> {
         let ring = Ring::open(&engine, first, successors)?;
         let stored = engine.read(Space::Meta, CHECKPOINT)?;
-        let end = last_bundle(&engine)?;
+        let sealed = Sealed::read(&engine)?;
+        let end = last_bundle(&engine)?.max(sealed.size());
         let head = match stored {
             Some(note) => {
                 let checkpoint = ring.keys.open(&note)?;
@@ -122,16 +142,23 @@ impl Log {
             index,
             edge: Mutex::default(),
             head: RwLock::new(Arc::new(head.clone())),
+            sealed: RwLock::new(Arc::new(sealed)),
+            archived: Archived::default(),
+            remembered: String::new(),
         };
         let needed = sub_tree_index(0, head.size, Vec::new());
         let edge = Frontier::new(head.size, log.read_hashes_of(&needed)?);
         *log.edge.lock() = edge.filter(|edge| edge.root().0 == head.root).ok_or_else(|| {
             Error::Damaged("the tree's hashes do not give the signed root".to_owned())
         })?;
+        log.check_sealed()?;
         let newest = log.read(head.size - head.size % BLOCK, usize::MAX)?;
         log.index.fill(newest.iter().map(|record| &record.event));
         for (_, note) in &log.ring.read().hand_overs {
-            log.contains(note)?;
+            // Of trees within what was sealed the store has no hashes.
+            if Checkpoint::size_of(note) >= log.sealed_size() {
+                log.contains(note)?;
+            }
         }
         Ok(log)
     }
@@ -145,6 +172,9 @@ impl Log {
         let mut edge = self.edge.lock();
         let first_index = edge.size();
         let mut rows = Vec::with_capacity(8 + leaves.len());
+        for sealing in leaves.iter().filter_map(|leaf| leaf.sealing.as_ref()) {
+            self.seal(sealing, &mut rows);
+        }
         let mut bundle = Bundle::new(first_index);
         let mut handed_over = None;
         for leaf in &leaves {
@@ -163,7 +193,7 @@ impl Log {
         let root = edge.root();
         let ring = Arc::clone(&self.ring.read());
         let successor = handed_over.as_ref().map(|(_, successor)| successor.as_ref());
-        let checkpoint = ring.signer.sign(edge.size(), root, successor)?;
+        let checkpoint = ring.signer()?.sign(edge.size(), root, successor)?;
         let ring = match handed_over {
             Some((index, successor)) => Some(ring.handed_over(index, &checkpoint, successor)?),
             None => None,
@@ -212,7 +242,7 @@ impl Log {
     /// # Errors
     /// [`Error::Origin`] never in practice.
     pub fn successor(&self, seed: &SecretKey) -> Result<LogSigner, Error> {
-        self.ring.read().signer.successor(seed)
+        self.ring.read().signer()?.successor(seed)
     }
 
     /// From each key to the next: what lets who trusts the one trust the other.
@@ -256,9 +286,20 @@ impl Log {
         })
     }
 
+    /// What was sealed, as of now.
+    pub(super) fn sealed(&self) -> Arc<Sealed> {
+        Arc::clone(&self.sealed.read())
+    }
+
+    /// A checkpoint of an older tree of this log, which it is known to be.
+    pub(super) fn sign(&self, tree: &Tree) -> Result<Vec<u8>, Error> {
+        let ring = Arc::clone(&self.ring.read());
+        ring.signer_of(tree.size)?.sign(tree.size, Hash(tree.root), None)
+    }
+
     /// The root of the tree of the first `size` records, of which there are as many.
     pub(super) fn root_at(&self, size: u64) -> Result<[u8; 32], Error> {
-        Ok(tree_hash(size, &Stored(self)).map_err(broken)?.0)
+        Ok(self.with_hashes(|stored| tree_hash(size, stored))?.0)
     }
 
     /// Up to `limit` records from `start`, oldest first.
@@ -287,16 +328,51 @@ impl Log {
         if start >= size {
             return Ok(());
         }
-        let from = self.bundle_of(start)?.to_be_bytes();
-        for item in self.engine.scan(Space::Leaf, &from, None, Direction::Ascending) {
-            let (key, row) = item?;
-            for (index, bytes) in (first_of(&key)?..).zip(entries(&row)?) {
+        let mut next = start;
+        while next < size {
+            let run = self.run(next)?;
+            for (index, bytes) in (run.first..).zip(entries(&run.bytes)?) {
                 if index >= size || (index >= start && !visit(index, bytes)?) {
                     return Ok(());
                 }
+                next = index + 1;
             }
         }
         Ok(())
+    }
+
+    /// The entries that lie together with one that is in the log.
+    pub(super) fn run(&self, index: u64) -> Result<Run, Error> {
+        loop {
+            let sealed = self.sealed();
+            if index < sealed.size() {
+                let number = index / BLOCK;
+                let bytes = self.archived.bundle(&sealed, number)?;
+                return Ok(Run { first: number * BLOCK, bytes });
+            }
+            if let Some((first, row)) = self.row_of(Space::Leaf, index)? {
+                let place = usize::try_from(index - first).unwrap_or(usize::MAX);
+                if entries(&row)?.len() > place {
+                    return Ok(Run { first, bytes: Arc::new(row) });
+                }
+            }
+            if self.sealed().size() == sealed.size() {
+                return Err(Error::Damaged(format!("record {index} is missing")));
+            }
+        }
+    }
+
+    /// The row of the bundle that would hold an entry, with the bundle's first.
+    fn row_of(&self, space: Space, index: u64) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        // Who reads on asks for the first of the next one, mostly.
+        if let Some(row) = self.engine.read(space, &index.to_be_bytes())? {
+            return Ok(Some((index, row)));
+        }
+        let end = index.saturating_add(1).to_be_bytes();
+        let mut scan = self.engine.scan(space, &[], Some(&end), Direction::Descending);
+        let Some(item) = scan.next() else { return Ok(None) };
+        let (key, row) = item?;
+        Ok(Some((first_of(&key)?, row)))
     }
 
     /// The exact bytes of one record.
@@ -309,42 +385,49 @@ impl Log {
         found.map(|record| record.bytes).ok_or(Error::NoRecord { index, size })
     }
 
-    /// The first index of the bundle that holds an entry.
-    pub(super) fn bundle_of(&self, index: u64) -> Result<u64, Error> {
-        let end = index.saturating_add(1).to_be_bytes();
-        let mut scan = self.engine.scan(Space::Hash, &[], Some(&end), Direction::Descending);
-        let missing = || Error::Damaged(format!("record {index} is missing"));
-        let (key, _) = scan.next().ok_or_else(missing)??;
-        first_of(&key)
-    }
-
-    /// Reads stored hashes by their place in the dense order. Neighbours lie in the same row, which is
-    /// read once.
+    /// Reads hashes by their place in the dense order. Neighbours lie in the same row, which is read once.
     pub(super) fn read_hashes_of(&self, places: &[u64]) -> Result<Vec<Hash>, Error> {
         let mut last: Option<(u64, Vec<u8>)> = None;
         let mut found = Vec::with_capacity(places.len());
         for place in places {
             let kept = last.as_ref().and_then(|(first, row)| hash_in(*first, row, *place));
-            let hash = match kept {
+            found.push(match kept {
                 Some(hash) => hash,
-                None => {
-                    let (level, number) = split_stored_hash_index(*place);
-                    let leaf = ((number + 1) << level) - 1;
-                    let end = leaf.saturating_add(1).to_be_bytes();
-                    let mut scan =
-                        self.engine.scan(Space::Hash, &[], Some(&end), Direction::Descending);
-                    let missing =
-                        || Error::Damaged(format!("the hashes of record {leaf} are missing"));
-                    let (key, row) = scan.next().ok_or_else(missing)??;
-                    let first = first_of(&key)?;
-                    let hash = hash_in(first, &row, *place).ok_or_else(missing)?;
-                    last = Some((first, row));
-                    hash
-                }
-            };
-            found.push(hash);
+                None => self.read_hash(*place, &mut last)?,
+            });
         }
         Ok(found)
+    }
+
+    /// Reads one hash, and leaves in `last` the row that it was in.
+    fn read_hash(&self, place: u64, last: &mut Option<(u64, Vec<u8>)>) -> Result<Hash, Error> {
+        let (level, number) = split_stored_hash_index(place);
+        let leaf = ((number + 1) << level) - 1;
+        loop {
+            let sealed = self.sealed();
+            if leaf < sealed.size() {
+                return self.archived.hash(&sealed, level, number);
+            }
+            *last = self.row_of(Space::Hash, leaf)?;
+            if let Some(hash) = last.as_ref().and_then(|(first, row)| hash_in(*first, row, place)) {
+                return Ok(hash);
+            }
+            if self.sealed().size() == sealed.size() {
+                return Err(Error::Damaged(format!("the hashes of record {leaf} are missing")));
+            }
+        }
+    }
+
+    /// Computes something of the tree's hashes.
+    pub(super) fn with_hashes<T>(
+        &self,
+        compute: impl FnOnce(&Stored<'_>) -> Result<T, tlog::Error>,
+    ) -> Result<T, Error> {
+        let stored = Stored { log: self, failed: RefCell::default() };
+        compute(&stored).map_err(|error| match stored.failed.take() {
+            Some(failed) => failed,
+            None => Error::Damaged(format!("the tree's hashes are incomplete ({error})")),
+        })
     }
 }
 
@@ -352,7 +435,7 @@ impl Ring {
     /// Puts the keys of a store together: each successor by the note that it signed with the one before.
     fn open(engine: &Engine, first: LogSigner, successors: Vec<LogSigner>) -> Result<Self, Error> {
         let keys = LogKeys::new(&first.verifier_key());
-        let mut ring = Self { signer: Arc::new(first), keys, hand_overs: Vec::new() };
+        let mut ring = Self { signers: vec![Arc::new(first)], keys, hand_overs: Vec::new() };
         for successor in successors {
             let missing = || Error::Damaged("a hand-over of the log's key is missing".to_owned());
             let row = engine.read(Space::Meta, &ring.next_place())?.ok_or_else(missing)?;
@@ -377,8 +460,19 @@ impl Ring {
         let mut next = self.clone();
         next.keys.take_over(note, &successor.verifier_key())?;
         next.hand_overs.push((index, note.to_vec()));
-        next.signer = successor;
+        next.signers.push(successor);
         Ok(next)
+    }
+
+    /// Who signs now.
+    fn signer(&self) -> Result<&LogSigner, Error> {
+        self.signers.last().map(AsRef::as_ref).ok_or(Error::Checkpoint("the log has no key"))
+    }
+
+    /// Who is believed about a tree of a size.
+    fn signer_of(&self, size: u64) -> Result<&LogSigner, Error> {
+        let signer = self.signers.get(self.keys.turn_at(size));
+        signer.map(AsRef::as_ref).ok_or(Error::Checkpoint("the log has no key"))
     }
 
     /// Where the next hand-over is kept.
@@ -406,12 +500,19 @@ fn hash_in(first: u64, row: &[u8], place: u64) -> Option<Hash> {
     row.as_chunks::<32>().0.get(hash_place(first, place)?).copied().map(Hash)
 }
 
-/// Every hash of the store.
-pub(super) struct Stored<'a>(pub(super) &'a Log);
+/// Every hash of the log.
+pub(super) struct Stored<'a> {
+    log: &'a Log,
+    /// Why one could not be read: the library's error has no place for it.
+    failed: RefCell<Option<Error>>,
+}
 
 impl HashReader for Stored<'_> {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
-        self.0.read_hashes_of(indexes).map_err(|_| tlog::Error::IndexesNotInTree)
+        self.log.read_hashes_of(indexes).map_err(|error| {
+            self.failed.replace(Some(error));
+            tlog::Error::IndexesNotInTree
+        })
     }
 }
 
@@ -428,8 +529,4 @@ fn last_bundle(engine: &Engine) -> Result<u64, Error> {
     let (key, row) = last?;
     let count = u64::try_from(entries(&row)?.len()).map_err(|_| malformed("a bundle"))?;
     Ok(first_of(&key)?.saturating_add(count))
-}
-
-pub(super) fn broken(error: tlog::Error) -> Error {
-    Error::Damaged(format!("the tree's hashes are incomplete ({error})"))
 }

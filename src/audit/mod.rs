@@ -17,6 +17,8 @@
 //! | `keys.rs` | the log's keys, of which one takes over from another |
 //! | `bundle.rs` | how entries and hashes lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
+//! | `sealed.rs` | the oldest records moved to an archive |
+//! | `archive.rs` | what is read from there, held against the tree |
 //! | `tree.rs` | the right edge of a growing tree |
 //! | `check.rs` | recomputing everything |
 //! | `proof.rs` | that a record is in a tree, and a tree in a later one |
@@ -33,6 +35,7 @@
 //!
 //! Layouts: docs/formats.md, "Audit log".
 
+mod archive;
 mod block;
 mod bundle;
 mod check;
@@ -51,6 +54,7 @@ mod policy;
 mod postings;
 mod proof;
 mod query;
+mod sealed;
 mod term;
 mod tree;
 mod witness;
@@ -67,6 +71,7 @@ pub use lookup::{InvalidLookup, LookedUp, Lookup};
 pub use policy::{WitnessPolicy, Witnessed};
 pub use proof::{ConsistencyProof, InclusionProof, ProofFile, Tree, TreeName};
 pub use query::{Order, Page, Query};
+pub use sealed::{Keep, Sealing};
 pub use witness::{AddCheckpoint, Refusal, Witness};
 
 use std::path::PathBuf;
@@ -77,6 +82,22 @@ use crate::store;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Records that were sealed cannot be had from the archive.
+    #[error(
+        "records from {record} on are in the archive, and {file} {why}; newer records and all keys are \
+         not touched by it"
+    )]
+    Archive {
+        /// The first of them.
+        record: u64,
+        /// The file that is needed.
+        file: String,
+        /// What is wrong with it.
+        why: &'static str,
+        /// Why it cannot be read.
+        #[source]
+        source: Option<Box<Self>>,
+    },
     /// A proof was asked for to a tree that is smaller than the one it begins at.
     #[error("a tree of {old} records cannot be contained in a smaller one, of {new}")]
     Backwards {

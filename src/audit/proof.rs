@@ -17,7 +17,7 @@ use tlog_tiles::tlog::{self, Hash, record_hash};
 
 use super::Error;
 use super::checkpoint::{Checkpoint, MAX_NOTE};
-use super::log::{Log, Stored, broken};
+use super::log::Log;
 
 /// That a record is in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Log {
         if index >= size {
             return Err(Error::NoRecord { index, size });
         }
-        let hashes = tlog::prove_record(size, index, &Stored(self)).map_err(broken)?;
+        let hashes = self.with_hashes(|stored| tlog::prove_record(size, index, stored))?;
         let root = self.root_at(size)?;
         Ok(InclusionProof { index, size, hashes: bytes(hashes), root })
     }
@@ -131,7 +131,7 @@ impl Log {
         if old.size > new.size {
             return Err(Error::Backwards { old: old.size, new: new.size });
         }
-        let hashes = tlog::prove_tree(new.size, old.size, &Stored(self)).map_err(broken)?;
+        let hashes = self.with_hashes(|stored| tlog::prove_tree(new.size, old.size, stored))?;
         Ok(ConsistencyProof { old, new, hashes: bytes(hashes) })
     }
 

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 
 use super::Error;
 use super::block::{BLOCK, Block, Places, Spans, Totals, summary, summary_key};
-use super::bundle::{entries, first_of};
+use super::bundle::entries;
 use super::event::{Event, Outcome};
-use super::log::{Log, Record};
+use super::log::{Log, Record, Run};
 use super::postings::{Leap, Postings};
 use super::term::Term;
 use crate::crypto::digest;
@@ -228,8 +228,8 @@ struct Search<'a, W> {
     wanted: &'a W,
     limit: usize,
     range: Range<u64>,
-    /// The bundle that was read last, with its first entry.
-    bundle: Option<(u64, Vec<u8>)>,
+    /// What was read last.
+    run: Option<Run>,
     records: Vec<Record>,
     examined: usize,
     stop: Option<u64>,
@@ -237,8 +237,8 @@ struct Search<'a, W> {
 
 impl<'a, W: Wanted> Search<'a, W> {
     fn new(log: &'a Log, wanted: &'a W, limit: usize, range: Range<u64>) -> Self {
-        let (bundle, records) = (None, Vec::new());
-        Self { log, wanted, limit, range, bundle, records, examined: 0, stop: None }
+        let (run, records) = (None, Vec::new());
+        Self { log, wanted, limit, range, run, records, examined: 0, stop: None }
     }
 
     /// Compares candidates of one block; false ends the page.
@@ -268,21 +268,17 @@ impl<'a, W: Wanted> Search<'a, W> {
     }
 
     fn entry(&mut self, index: u64) -> Result<Vec<u8>, Error> {
-        let missing = || Error::Damaged(format!("record {index} is missing"));
-        let held = |bundle: &Option<(u64, Vec<u8>)>| {
-            let Some((first, row)) = bundle else { return Ok(None) };
+        let held = |run: &Option<Run>| {
+            let Some(Run { first, bytes, .. }) = run else { return Ok(None) };
             let place = index.checked_sub(*first).and_then(|place| usize::try_from(place).ok());
-            let entries = entries(row)?;
+            let entries = entries(bytes)?;
             Ok::<_, Error>(place.and_then(|place| entries.get(place).map(|entry| entry.to_vec())))
         };
-        if let Some(entry) = held(&self.bundle)? {
+        if let Some(entry) = held(&self.run)? {
             return Ok(entry);
         }
-        let end = index.saturating_add(1).to_be_bytes();
-        let mut scan = self.log.engine.scan(Space::Leaf, &[], Some(&end), Direction::Descending);
-        let (key, row) = scan.next().ok_or_else(missing)??;
-        self.bundle = Some((first_of(&key)?, row));
-        held(&self.bundle)?.ok_or_else(missing)
+        self.run = Some(self.log.run(index)?);
+        held(&self.run)?.ok_or_else(|| Error::Damaged(format!("record {index} is missing")))
     }
 }
 

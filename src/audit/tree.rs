@@ -17,6 +17,11 @@ impl Frontier {
         (subtrees.len() == expected).then_some(Self { size, subtrees })
     }
 
+    /// The complete subtrees, the largest first.
+    pub(super) fn subtrees(&self) -> &[Hash] {
+        &self.subtrees
+    }
+
     /// Leaves in the tree.
     pub(super) const fn size(&self) -> u64 {
         self.size

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -12,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::error::{Error, with_causes};
 use super::hardening;
 use super::output::{note, say};
-use crate::audit::CosignatureKey;
+use crate::audit::{CosignatureKey, Keep};
 use crate::config;
 use crate::instance::{self, ClientAuthority, Given, Strongroom, Tls, WitnessAddress, bind};
 use crate::service::{Credentials, Service};
@@ -63,12 +64,29 @@ pub(super) struct Serve {
     /// Calls a second that are answered; others are refused with ThrottlingException [default: any number]
     #[arg(long, env = "STRONGROOM_MAX_REQUESTS_PER_SECOND", value_name = "NUMBER")]
     max_requests_per_second: Option<NonZeroU32>,
+    /// Where the trail's oldest records move to, when they need not be kept: a folder, or the URL of an
+    /// object store [default: `archive` in the data directory]
+    #[arg(
+        long,
+        env = "STRONGROOM_AUDIT_ARCHIVE",
+        value_name = "DIR|URL",
+        conflicts_with = "ephemeral"
+    )]
+    audit_archive: Option<String>,
+    /// Keep so many of the newest records in the store; older ones move to the archive, in blocks of 256,
+    /// and are found and proved there [default: all]
+    #[arg(long, env = "STRONGROOM_AUDIT_KEEP_RECORDS", value_name = "NUMBER")]
+    audit_keep_records: Option<u64>,
+    /// Keep records up to this age in the store (`30d`, `12h`); older ones move to the archive, even if
+    /// there are few [default: any]
+    #[arg(long, env = "STRONGROOM_AUDIT_KEEP_AGE", value_name = "AGE", value_parser = humantime::parse_duration)]
+    audit_keep_age: Option<Duration>,
     /// Send traces there: a collector's address, OTLP over gRPC
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
     /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `client_ca`, `client_crl`,
-    /// `credentials`, `max_connections`, `max_requests_per_second`, `otlp_endpoint`, `witness_quorum` and
-    /// `[[witness]]` tables with `url`, `key` and `ca`
+    /// `credentials`, `max_connections`, `max_requests_per_second`, `audit_archive`, `audit_keep_records`,
+    /// `audit_keep_age`, `otlp_endpoint`, `witness_quorum` and `[[witness]]` tables with `url`, `key` and `ca`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -122,6 +140,12 @@ impl Serve {
         }
         if let Some(quorum) = file.witness_quorum {
             builder = builder.witness_quorum(quorum);
+        }
+        let records = self.audit_keep_records.or(file.audit_keep_records);
+        let age = self.audit_keep_age.or(file.audit_keep_age);
+        builder = builder.audit_keep(Keep { records, age });
+        if let Some(location) = self.audit_archive.or(file.audit_archive) {
+            builder = builder.audit_archive(location);
         }
         let room = builder.build()?;
         let listener = bind(listen).await?;

@@ -53,7 +53,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 use zeroize::Zeroizing;
 
-use crate::audit::{self, Expectation, Report, WitnessPolicy};
+use crate::audit::{self, Expectation, Keep, Report, WitnessPolicy};
 use crate::clock::Clock;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service, Witnessing};
 use crate::transport::capacity::{default_connections, possible_connections};
@@ -196,6 +196,22 @@ impl Builder {
         self
     }
 
+    /// Where the trail's oldest records go: a folder, or the URL of an object store. Otherwise where they
+    /// went before; at first, `archive` in the data directory.
+    #[must_use]
+    pub fn audit_archive(mut self, location: impl Into<String>) -> Self {
+        self.options.audit_archive = Some(location.into());
+        self
+    }
+
+    /// What of the trail stays in the store while the instance is served; the rest moves to the archive
+    /// and is read from there. Otherwise everything stays.
+    #[must_use]
+    pub fn audit_keep(mut self, keep: Keep) -> Self {
+        self.options.audit_keep = keep;
+        self
+    }
+
     /// Opens the store, checks it, and starts the committing thread.
     ///
     /// # Errors
@@ -313,6 +329,7 @@ impl Strongroom {
     ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
         let router: Router = router(&self.service)?;
         self.service.sweep_in_background();
+        let sealing = self.service.seal_in_background();
         let metrics = Arc::clone(self.service.metrics());
         let service = Arc::downgrade(&self.service);
         let shutdown = async move {
@@ -329,6 +346,9 @@ impl Strongroom {
             served.await;
             // It holds the store while it asks, and ends when shutdown begins.
             let _ = asking.await;
+            if let Some(sealing) = sealing {
+                let _ = sealing.await; // so that the store is left as it is to be
+            }
         })
     }
 
@@ -340,6 +360,16 @@ impl Strongroom {
     pub fn close(self) -> Result<(), Error> {
         self.service.begin_shutdown();
         Ok(self.service.close()?)
+    }
+
+    /// The same, and gives back what was removed from the store: its database is written anew. Takes room
+    /// for what is in it, and time.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    pub fn close_compacted(self) -> Result<(), Error> {
+        self.service.begin_shutdown();
+        Ok(self.service.close_compacted()?)
     }
 }
 

@@ -18,7 +18,7 @@ use super::opening::{Opened, temporary_folder};
 use super::operation::Rooms;
 use super::rate::Rate;
 use super::slow_lane::SlowLane;
-use crate::audit::{self, Head, Log, WitnessPolicy};
+use crate::audit::{self, Head, Keep, Log, WitnessPolicy};
 use crate::clock::Clock;
 use crate::store::Durability;
 
@@ -39,6 +39,11 @@ pub struct Options {
     pub max_requests_per_second: Option<NonZeroU32>,
     /// Who signs this log's checkpoints, too.
     pub witnesses: WitnessPolicy,
+    /// Where the trail's oldest records go: a folder, or the URL of an object store. When there is none,
+    /// where they went before; at first, `archive` in the data directory.
+    pub audit_archive: Option<String>,
+    /// What of the trail stays in the store while the service runs; everything, unless it is said.
+    pub audit_keep: Keep,
 }
 
 /// A root key that is given: 64 hex digits or base64 of 32 bytes. Wiped on drop, redacted in `Debug`,
@@ -85,6 +90,9 @@ pub struct Service {
     slow_lane: SlowLane,
     rate: Option<Rate>,
     witnesses: WitnessPolicy,
+    audit_archive: Option<String>,
+    audit_keep: Keep,
+    sealing: tokio::sync::Mutex<()>,
     closing: watch::Sender<bool>,
 }
 
@@ -105,7 +113,8 @@ impl Service {
             }
         };
         let store = if temporary.is_some() { generation(&folder, 0) } else { folder.clone() };
-        let opened = Opened::open(&store, durability, root_key, &metrics)?;
+        let archive = options.audit_archive.as_deref();
+        let opened = Opened::open(&store, durability, root_key, archive, &metrics)?;
         Ok(Arc::new(Self {
             opened: RwLock::new(Arc::new(opened)),
             folder,
@@ -116,6 +125,9 @@ impl Service {
             slow_lane: SlowLane::default(),
             rate: options.max_requests_per_second.map(Rate::new),
             witnesses: options.witnesses,
+            audit_archive: options.audit_archive,
+            audit_keep: options.audit_keep,
+            sealing: tokio::sync::Mutex::default(),
             closing: watch::Sender::new(false),
         }))
     }
@@ -131,6 +143,16 @@ impl Service {
         Ok(opened.close()?)
     }
 
+    /// The same, and writes the database anew: it does not give back by itself what was removed from it.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    pub fn close_compacted(self: Arc<Self>) -> Result<(), Error> {
+        let opened = self.opened();
+        drop(self);
+        Ok(opened.close_compacted()?)
+    }
+
     /// Throws everything away, the trail included, and begins anew; for tests that share a server. Waits
     /// for the disk.
     ///
@@ -143,7 +165,8 @@ impl Service {
         let (_, resets) = self.temporary.as_ref().ok_or(Error::NotResettable)?;
         let mut resets = resets.lock();
         let fresh = generation(&self.folder, *resets + 1);
-        let fresh = Opened::open(&fresh, Durability::Memory, None, &self.metrics)?;
+        let archive = self.audit_archive.as_deref();
+        let fresh = Opened::open(&fresh, Durability::Memory, None, archive, &self.metrics)?;
         let before = *resets;
         *resets += 1;
         let old = std::mem::replace(&mut *self.opened.write(), Arc::new(fresh));
@@ -233,6 +256,16 @@ impl Service {
         self.rooms().log.reindex(progress)
     }
 
+    /// What of the trail stays in the store.
+    pub(super) const fn audit_keep(&self) -> Keep {
+        self.audit_keep
+    }
+
+    /// Whoever holds it seals.
+    pub(super) const fn sealing(&self) -> &tokio::sync::Mutex<()> {
+        &self.sealing
+    }
+
     /// Where calls wait that take seconds.
     pub(super) const fn slow_lane(&self) -> &SlowLane {
         &self.slow_lane
@@ -262,6 +295,7 @@ impl Service {
         self.metrics.text(Reading {
             log_entries: opened.rooms.log.head().size,
             cosigned: opened.rooms.cosigned.read().as_ref().map_or(0, |it| it.checkpoint.size),
+            log_sealed: opened.rooms.log.sealed_size(),
             store_bytes: opened.size_on_disk(),
             healthy: !opened.committer.is_stopped(),
         })

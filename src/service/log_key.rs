@@ -58,7 +58,7 @@ impl Operation for RotateLogKey {
         let value = Some(Value::from(seed.expose().to_vec()));
         // Of two rotations at once the second finds the row, and makes the next one.
         let change = Change { row, expected: Revision::default(), value };
-        let writes = Writes { changes: vec![change], reads: Vec::new() };
+        let writes = Writes { changes: vec![change], reads: Vec::new(), sealing: None };
         let output = successor.verifier_key();
         Ok(Executed { writes, successor: Some(Arc::new(successor)), ..Executed::read(output) })
     }

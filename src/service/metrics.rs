@@ -29,6 +29,8 @@ pub struct Metrics {
     connections: Family<Connection, Gauge>,
     turned_away: Counter,
     log_entries: Gauge<u64, AtomicU64>,
+    log_sealed: Gauge<u64, AtomicU64>,
+    sealing_failures: Counter,
     store_bytes: Gauge<u64, AtomicU64>,
     healthy: Gauge,
     cosigned: Gauge<u64, AtomicU64>,
@@ -67,6 +69,7 @@ pub struct ConnectionCounted(Gauge);
 pub(super) struct Reading {
     pub(super) log_entries: u64,
     pub(super) cosigned: u64,
+    pub(super) log_sealed: u64,
     pub(super) store_bytes: u64,
     pub(super) healthy: bool,
 }
@@ -96,6 +99,12 @@ impl Metrics {
         registry.register("connections_turned_away", about, turned_away.clone());
         let log_entries = Gauge::default();
         registry.register("log_entries", "Records in the audit trail", log_entries.clone());
+        let log_sealed = Gauge::default();
+        let about = "Records of it that are in the archive, and no longer in the store";
+        registry.register("log_sealed_entries", about, log_sealed.clone());
+        let sealing_failures = Counter::default();
+        let about = "Times that records could not be moved to the archive";
+        registry.register("log_sealing_failures", about, sealing_failures.clone());
         let store_bytes = Gauge::default();
         let about = "What the store takes on disk";
         registry.register_with_unit("store", about, Unit::Bytes, store_bytes.clone());
@@ -119,6 +128,8 @@ impl Metrics {
             connections,
             turned_away,
             log_entries,
+            log_sealed,
+            sealing_failures,
             store_bytes,
             healthy,
             cosigned,
@@ -159,6 +170,11 @@ impl Metrics {
         self.sync.observe(group.sync.as_secs_f64());
     }
 
+    /// Counts a try to seal that failed.
+    pub(super) fn sealing_failed(&self) {
+        self.sealing_failures.inc();
+    }
+
     /// Counts a connection until the answer is dropped.
     #[must_use]
     pub fn connected(&self, tls: bool) -> ConnectionCounted {
@@ -177,6 +193,7 @@ impl Metrics {
     pub(super) fn text(&self, reading: Reading) -> String {
         self.log_entries.set(reading.log_entries);
         self.cosigned.set(reading.cosigned);
+        self.log_sealed.set(reading.log_sealed);
         self.store_bytes.set(reading.store_bytes);
         self.healthy.set(i64::from(reading.healthy));
         let mut out = String::new();
@@ -223,7 +240,9 @@ mod tests {
         for asked in [Asked::Fork, Asked::Unreachable, Asked::Cosigned, Asked::Rollback] {
             metrics.witness_answered("w.example", asked);
         }
-        let reading = Reading { log_entries: 4, cosigned: 3, store_bytes: 5, healthy: true };
+        metrics.sealing_failed();
+        let reading =
+            Reading { log_entries: 4, log_sealed: 2, cosigned: 3, store_bytes: 5, healthy: true };
         let text = metrics.text(reading);
         for line in [
             "strongroom_call_duration_seconds_count{operation=\"Decrypt\",outcome=\"success\"} 1",
@@ -235,6 +254,8 @@ mod tests {
             "strongroom_connections{security=\"tls\"} 1",
             "strongroom_connections_turned_away_total 1",
             "strongroom_log_entries 4",
+            "strongroom_log_sealed_entries 2",
+            "strongroom_log_sealing_failures_total 1",
             "strongroom_store_bytes 5",
             "strongroom_healthy 1",
             "strongroom_log_cosigned_entries 3",

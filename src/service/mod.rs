@@ -31,6 +31,7 @@
 //! | `trace.rs` | the caller's place in a trace |
 //! | `trail.rs` | the operations on the audit trail |
 //! | `log_files.rs` | the trail read as files, and what that leaves in it |
+//! | `sealing.rs`, `archive.rs` | its oldest records moved to an archive; where that is |
 //! | `proofs.rs` | the operations that prove what is in it |
 //! | `cosigning.rs` | what witnesses have signed of this log |
 //! | `witnessing.rs` | the witness that strongroom is to other logs |
@@ -41,6 +42,7 @@
 //! | `error.rs` | the one error table |
 
 mod access;
+mod archive;
 mod certificate;
 mod cosigning;
 mod credential;
@@ -62,6 +64,7 @@ mod permit;
 mod policies;
 mod proofs;
 mod rate;
+mod sealing;
 mod session;
 mod sessions;
 mod signature;
@@ -88,6 +91,7 @@ pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};
 pub use proofs::{GetConsistencyProof, GetInclusionProof, Proved};
+pub use sealing::Sealed;
 pub use session::SessionKeys;
 pub use sessions::{AssumeRole, AssumedRole, CallerIdentity, GetCallerIdentity, GetSessionToken};
 pub use signature::Signed;

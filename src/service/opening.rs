@@ -3,8 +3,9 @@
 //! What is checked, in this order: the data directory is ours alone; its files are those that a
 //! clean shutdown left, if there was one; sled opens them; the root key is the store's; the log's
 //! checkpoint is signed by this store's key and matches its tree; the tree contains the anchor's
-//! checkpoint, and the one that witnesses have signed; and, unless the last shutdown was clean, every leaf is
-//! recomputed.
+//! checkpoint, and the one that witnesses have signed; and, unless the last shutdown was clean, every leaf in the
+//! store is recomputed. The archive of sealed records is not needed to start, unless the anchor is of before
+//! their sealing.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,6 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use super::Error;
+use super::archive::Archive;
 use super::log_files::Readers;
 use super::metrics::Metrics;
 use super::operation::Rooms;
@@ -45,11 +47,12 @@ impl Opened {
         path: &Path,
         durability: Durability,
         root_key: Option<(&str, &str)>,
+        archive: Option<&str>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, Error> {
         let directory = DataDirectory::open(path, root_key, durability)?;
         let anchor = directory.anchor()?;
-        let log = open_log(&directory, &anchor)?;
+        let log = open_log(&directory, &anchor, archive, durability)?;
         let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
         let sessions = derive(&directory.root, &directory.store_id, Purpose::SessionsSecret, b"");
         let (keys, policies) = (Directory::new(secret), Policies::default());
@@ -72,13 +75,25 @@ impl Opened {
     /// Finishes what is queued and, when nobody else holds a store that is on disk, leaves the
     /// fingerprint of a clean shutdown.
     pub(super) fn close(self: Arc<Self>) -> Result<(), store::Error> {
+        self.close_with(DataDirectory::close)
+    }
+
+    /// The same, and writes the database anew, without the room of what was removed from it.
+    pub(super) fn close_compacted(self: Arc<Self>) -> Result<(), store::Error> {
+        self.close_with(DataDirectory::close_compacted)
+    }
+
+    fn close_with(
+        self: Arc<Self>,
+        close: impl FnOnce(DataDirectory) -> Result<(), store::Error>,
+    ) -> Result<(), store::Error> {
         self.committer.close();
         let on_disk = self.durability == Durability::Disk;
         let leaves_a_store = on_disk && !self.committer.is_stopped();
         let directory = self.directory.lock().take();
         drop(self);
         match directory {
-            Some(directory) if leaves_a_store => directory.close(),
+            Some(directory) if leaves_a_store => close(directory),
             _ => Ok(()),
         }
     }
@@ -116,12 +131,18 @@ pub(super) fn temporary_folder() -> Result<tempfile::TempDir, store::Error> {
 }
 
 /// Opens the log and holds it against the anchor.
-fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
+fn open_log(
+    directory: &DataDirectory,
+    anchor: &Anchor,
+    archive: Option<&str>,
+    durability: Durability,
+) -> Result<Log, Error> {
     let seed = derive(&directory.root, &directory.store_id, Purpose::LogSeed, b"");
     let origin = format!("strongroom.local/{}", hex::encode(&directory.store_id));
     let first = LogSigner::new(&origin, &seed)?;
     let successors = log_keys(directory, &origin)?;
     let log = Log::open_with(Arc::clone(&directory.engine), first, successors)?;
+    let log = with_archive(log, directory, archive, durability)?;
     match anchor.checkpoint() {
         Some(note) => log.contains(note)?,
         None if log.head().size > 0 => {
@@ -133,7 +154,7 @@ fn open_log(directory: &DataDirectory, anchor: &Anchor) -> Result<Log, Error> {
         None => {}
     }
     if !directory.clean && !directory.created {
-        log.check_all()?;
+        log.check_store()?;
         log.check_index()?;
     }
     if let Some(fault) = log.index_fault() {
@@ -165,9 +186,39 @@ fn log_keys(directory: &DataDirectory, origin: &str) -> Result<Vec<LogSigner>, E
 /// The checkpoint that witnesses have signed, which is held against the log as the anchor is.
 fn open_cosigned(directory: &DataDirectory, log: &Log) -> Result<Option<Cosigned>, Error> {
     let Some(note) = directory.cosigned()? else { return Ok(None) };
-    log.contains(&note)?;
-    Ok(Some(Cosigned { checkpoint: log.open_checkpoint(&note)?, note }))
+    let checkpoint = log.open_checkpoint(&note)?;
+    // What was sealed since is proved to be in the signed head; of older trees only the archive has hashes.
+    if checkpoint.size >= log.sealed_size() {
+        log.contains(&note)?;
+    }
+    Ok(Some(Cosigned { checkpoint, note }))
 }
+
+/// The log with its archive: the one that is given, else the one that it had, else the data directory's own.
+/// It need not be there before something is read from it.
+fn with_archive(
+    log: Log,
+    directory: &DataDirectory,
+    given: Option<&str>,
+    durability: Durability,
+) -> Result<Log, Error> {
+    let chosen = match given {
+        Some(url) if url.contains("://") => url.to_owned(),
+        Some(folder) => {
+            let doing = "finding";
+            let failed = |source| store::Error::File { doing, path: folder.into(), source };
+            std::path::absolute(folder).map_err(failed)?.to_string_lossy().into_owned()
+        }
+        None => Log::archive_of(&directory.engine)?.unwrap_or_default(),
+    };
+    let own = || directory.path().join(ARCHIVE).to_string_lossy().into_owned();
+    let location = if chosen.is_empty() { own() } else { chosen.clone() };
+    let archive = Archive::at(&location, durability == Durability::Disk)?;
+    Ok(log.with_archive(Arc::new(archive), &chosen))
+}
+
+/// The archive's name in the data directory.
+const ARCHIVE: &str = "archive";
 
 /// Publishes every state row to memory; returns the rows' revisions.
 fn replay(

@@ -364,6 +364,7 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
         .chain(super::proofs::PROOFS)
         .chain(super::log_files::LOG_FILES)
         .chain(super::log_key::LOG_KEYS)
+        .chain(super::sealing::SEALING)
 }
 
 /// What making a key of a spec takes: primes are looked for.
@@ -434,7 +435,7 @@ const fn first(actions: &[&'static str]) -> &'static str {
 
 fn executed<T>(done: kms::Done<T>) -> Executed<T> {
     let kms::Done { output, changes, reads, touched } = done;
-    let writes = Writes { changes, reads };
+    let writes = Writes { changes, reads, sealing: None };
     let (key, key_version) = (touched.key, touched.version);
     Executed { output, writes, key, key_version, successor: None }
 }
@@ -486,7 +487,8 @@ mod tests {
                 "GetSessionToken",
                 "LookupEvents",
                 "ReadLog",
-                "RotateKey"
+                "RotateKey",
+                "SealLog"
             ]
         );
     }

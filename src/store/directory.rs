@@ -1,6 +1,6 @@
 //! The data directory: its database, and whether it was left clean.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,6 +43,7 @@ impl DataDirectory {
     ) -> Result<Self, Error> {
         let folder =
             Folder::hold(path, &[ANCHOR, COSIGNED, DATABASE, FINGERPRINT, LOCK, ROOT_KEY, TLS])?;
+        finish_replacing(path)?;
         let database = path.join(DATABASE);
         let exists = database.join("db").exists();
         if !exists && (path.join(ANCHOR).exists() || path.join(FINGERPRINT).exists()) {
@@ -104,12 +105,44 @@ impl DataDirectory {
     /// # Errors
     /// [`Error::File`]; the next start then recomputes the whole log.
     pub fn close(self) -> Result<(), Error> {
+        self.close_with(|_, _| Ok(()))
+    }
+
+    /// The same, and writes the database anew with nothing but what is in it: sled's file does not give
+    /// back what was removed. A crash leaves the old one or the new one, both of which have every row.
+    ///
+    /// # Errors
+    /// As [`Self::close`]; [`Error::Damaged`] when the new one does not read as the old one.
+    pub fn close_compacted(self) -> Result<(), Error> {
+        self.close_with(|engine, path| {
+            let new = path.join(REPLACEMENT);
+            private_folder(&new)?;
+            let copy = Engine::open(&new, Durability::Disk)?;
+            engine.copy_into(&copy)?;
+            drop((engine, copy));
+            close_to_others(&new)?;
+            sync_files(&new)?;
+            let rename = |from: &str, to: &str| {
+                let from = path.join(from);
+                fs::rename(&from, path.join(to)).map_err(Error::file("renaming", &from))?;
+                sync_folder(path)
+            };
+            rename(DATABASE, REPLACED)?;
+            rename(REPLACEMENT, DATABASE)?;
+            finish_replacing(path)
+        })
+    }
+
+    fn close_with(
+        self,
+        last: impl FnOnce(Engine, &Path) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Self { engine, folder, .. } = self;
         engine.make_durable()?;
         let Some(engine) = Arc::into_inner(engine) else {
             return Ok(()); // still read by somebody: the next start checks everything
         };
-        drop(engine);
+        last(engine, folder.path())?;
         let print = fingerprint::of_folder(&folder.path().join(DATABASE))?;
         folder.write(FINGERPRINT, hex::encode(print).as_bytes())
     }
@@ -122,12 +155,31 @@ const COSIGNED_BYTES: usize = 16 * 1024;
 const DATABASE: &str = "store";
 const FINGERPRINT: &str = "fingerprint";
 const FORMAT: &str = "strongroom-1";
+/// A database that is to take the place of another, and one whose place was taken.
+const REPLACEMENT: &str = "store.new";
+const REPLACED: &str = "store.old";
 /// Certificate and key of the doors, which come after the store.
 const TLS: &str = "tls";
 
 const META_CHECK: &[u8] = b"root-key-check";
 const META_FORMAT: &[u8] = b"format";
 const META_STORE: &[u8] = b"store-id";
+
+/// Ends what a crash broke off while the database was written anew: where it is not there, the old one is
+/// put back; what is left over goes.
+fn finish_replacing(path: &Path) -> Result<(), Error> {
+    let (database, old) = (path.join(DATABASE), path.join(REPLACED));
+    if !database.exists() && old.exists() {
+        fs::rename(&old, &database).map_err(Error::file("renaming", &old))?;
+        sync_folder(path)?;
+    }
+    for left in [REPLACEMENT, REPLACED].map(|name| path.join(name)) {
+        if left.exists() {
+            fs::remove_dir_all(&left).map_err(Error::file("removing", &left))?;
+        }
+    }
+    Ok(())
+}
 
 /// Compares the fingerprint, if there is one, and removes it: from here on files change.
 fn take_fingerprint(path: &Path) -> Result<bool, Error> {
@@ -185,11 +237,27 @@ fn recognise(engine: &Engine, root: &SecretKey) -> Result<Vec<u8>, Error> {
     Ok(store_id)
 }
 
+/// Makes the files of a folder durable, and their names.
+fn sync_files(folder: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(Error::file("listing", folder))? {
+        let path = entry.map_err(Error::file("listing", folder))?.path();
+        if path.is_dir() {
+            sync_files(&path)?;
+        } else {
+            let file = File::open(&path).map_err(Error::file("opening", &path))?;
+            file.sync_all().map_err(Error::file("syncing", &path))?;
+        }
+    }
+    sync_folder(folder)
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
 
     use super::*;
+    use crate::crypto::digest;
+    use crate::store::Direction;
 
     fn open(path: &Path) -> Result<DataDirectory, Error> {
         DataDirectory::open(path, None, Durability::Disk)
@@ -244,6 +312,49 @@ mod tests {
         bytes[last] ^= 0x10;
         fs::write(&path, bytes).unwrap();
         assert!(matches!(open(folder.path()), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn a_compacted_database_is_smaller_and_has_every_row_also_when_that_was_broken_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = |directory: &DataDirectory| -> Vec<_> {
+            let all = Space::ALL.map(|space| {
+                directory.engine.scan(space, b"", None, Direction::Ascending).map(Result::unwrap)
+            });
+            all.into_iter().flatten().collect()
+        };
+        let directory = open(folder.path()).unwrap();
+        let row = |space, number: u32, value| {
+            let key = digest::sha256(&[&number.to_be_bytes()]).to_vec();
+            Row { space, key, value }
+        };
+        for number in 0..3000 {
+            let index = row(Space::Index, number, Some(vec![1]));
+            let leaf = row(Space::Leaf, number, Some(vec![7; 2000]));
+            directory.engine.write(&[index, leaf]).unwrap();
+        }
+        for number in 0..2990 {
+            directory.engine.write(&[row(Space::Leaf, number, None)]).unwrap();
+        }
+        let (expected, before) = (rows(&directory), directory.engine.size_on_disk().unwrap());
+        assert_eq!(expected.len(), 3000 + 10 + 3);
+        directory.close_compacted().unwrap();
+        let again = open(folder.path()).unwrap();
+        assert!(again.clean && rows(&again) == expected);
+        assert!(again.engine.size_on_disk().unwrap() < before / 4);
+        again.close().unwrap();
+        // Broken off between the two renamings, and at other places.
+        let at = |name: &str| folder.path().join(name);
+        fs::rename(at(DATABASE), at(REPLACED)).unwrap();
+        fs::create_dir(at(REPLACEMENT)).unwrap();
+        let again = open(folder.path()).unwrap();
+        assert!(again.clean && rows(&again) == expected);
+        assert!(!at(REPLACED).exists() && !at(REPLACEMENT).exists());
+        again.close().unwrap();
+        fs::create_dir(at(REPLACED)).unwrap();
+        fs::write(at(REPLACED).join("db"), b"older").unwrap();
+        let again = open(folder.path()).unwrap();
+        assert!(again.clean && rows(&again) == expected && !at(REPLACED).exists());
     }
 
     #[test]

@@ -144,6 +144,38 @@ impl Engine {
         }
     }
 
+    /// Writes every row into another database, which is empty, makes them durable there, and reads them
+    /// back from it.
+    ///
+    /// # Errors
+    /// [`Error::Sled`], [`Error::File`]; [`Error::Damaged`] when what is read back is something else.
+    pub(super) fn copy_into(&self, other: &Self) -> Result<(), Error> {
+        for space in Space::ALL {
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            for item in self.scan(space, &[], None, Direction::Ascending) {
+                let (key, value) = item?;
+                bytes += key.len() + value.len();
+                rows.push(Row { space, key, value: Some(value) });
+                if bytes > COPIED_AT_ONCE {
+                    other.write(&rows)?;
+                    (rows, bytes) = (Vec::new(), 0);
+                }
+            }
+            other.write(&rows)?;
+        }
+        other.make_durable()?;
+        for space in Space::ALL {
+            let mut copies = other.scan(space, &[], None, Direction::Ascending);
+            for item in self.scan(space, &[], None, Direction::Ascending) {
+                let row = item?;
+                if copies.next().transpose()?.as_ref() != Some(&row) {
+                    return Err(Error::Damaged("a copy of it is not the same".to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes that the database takes on disk.
     ///
     /// # Errors
@@ -172,6 +204,9 @@ impl From<sled::Error> for Error {
 
 /// sled's page cache. Bounded: its default is a gigabyte.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes of a copy that are written at once.
+const COPIED_AT_ONCE: usize = 1024 * 1024;
 
 fn stored_key(space: Space, key: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(1 + key.len());

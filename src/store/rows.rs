@@ -20,6 +20,10 @@ pub enum Space {
 }
 
 impl Space {
+    /// Each of them.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Index, Self::Hash, Self::Leaf, Self::Meta, Self::State];
+
     /// The prefix byte.
     #[must_use]
     pub const fn prefix(self) -> u8 {

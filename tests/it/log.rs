@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::DateTime;
-use strongroom::audit::{Event, Leaf, Log, LogSigner, Outcome};
+use strongroom::audit::files::Destination;
+use strongroom::audit::{Error, Event, Leaf, Log, LogSigner, Outcome};
 use strongroom::crypto::SecretKey;
-use strongroom::store::{Durability, Engine};
+use strongroom::store::{Direction, Durability, Engine, Row, Space};
 
 /// A log of its own, on a temporary store.
 pub(crate) struct MadeLog {
@@ -61,19 +62,68 @@ impl MadeLog {
         while self.log.head().size < size {
             let next = self.log.head().size;
             let group = next..size.min(next + 256);
-            self.extend(group.map(|number| leaf(kind, number)).collect());
+            self.commit(group.map(|number| leaf(kind, number)).collect());
         }
     }
 
     /// Appends one record.
     pub(crate) fn append(&self, leaf: Leaf) {
-        self.extend(vec![leaf]);
+        self.commit(vec![leaf]);
     }
 
-    fn extend(&self, leaves: Vec<Leaf>) {
+    /// Gives it a place for what it seals.
+    pub(crate) fn with_archive(mut self, archive: Arc<dyn Destination>) -> Self {
+        self.log = self.log.with_archive(archive, "");
+        self
+    }
+
+    /// Moves the records before `end` to the archive, with one record that says so.
+    pub(crate) fn seal(&self, end: u64) -> Result<(), Error> {
+        let sealing = Arc::new(self.log.archive(end, |_| ())?);
+        self.commit(vec![leaf("SealLog", self.log.head().size).sealing(sealing)]);
+        Ok(())
+    }
+
+    fn commit(&self, leaves: Vec<Leaf>) {
         let extension = self.log.extend(leaves).unwrap();
         self.engine.write(&extension.rows).unwrap();
         self.log.publish(&extension);
+    }
+
+    /// The log as another process would open it.
+    pub(crate) fn reopened(&self) -> Log {
+        self.try_to_reopen().unwrap()
+    }
+
+    fn try_to_reopen(&self) -> Result<Log, Error> {
+        let signer = LogSigner::new(ORIGIN, &SecretKey::from_bytes(SEED)).unwrap();
+        Log::open(Arc::clone(&self.engine), signer)
+    }
+
+    /// The same, while a row of what the store says of itself is another.
+    pub(crate) fn altered_meta(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Log, Error> {
+        let key = name.as_bytes().to_vec();
+        let before = self.engine.read(Space::Meta, &key).unwrap().unwrap();
+        let write = |value: Vec<u8>| {
+            let (space, key, value) = (Space::Meta, key.clone(), Some(value));
+            self.engine.write(&[Row { space, key, value }]).unwrap();
+        };
+        let mut changed = before.clone();
+        change(&mut changed);
+        write(changed);
+        let opened = self.try_to_reopen();
+        write(before);
+        opened
+    }
+
+    /// Numbers at the end of the keys of a space's rows.
+    pub(crate) fn rows(&self, space: Space) -> Vec<u64> {
+        let rows = self.engine.scan(space, &[], None, Direction::Ascending);
+        rows.map(|row| u64::from_be_bytes(*row.unwrap().0.last_chunk().unwrap())).collect()
     }
 
     pub(crate) fn checkpoint(&self) -> Vec<u8> {

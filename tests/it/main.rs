@@ -20,6 +20,7 @@ mod object_keys;
 mod policy_call;
 mod proofs;
 mod rotation;
+mod sealing;
 mod server;
 mod store;
 mod witness;

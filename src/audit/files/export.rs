@@ -1,16 +1,15 @@
-//! The log written into a folder, as far as it is not there yet.
+//! The log written into a folder, or what else keeps files, as far as it is not there yet.
 //!
 //! Nothing that an earlier export published is touched: files are written beside, synced, and renamed; the
 //! checkpoint comes last, when every tile that it needs is durable. Whatever goes wrong in between leaves
 //! the earlier export as it was.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use tlog_tiles::tlog::{Hash, record_hash};
 
 use super::tiling::{Tiling, read_tile};
-use super::{EntryBundle, Files, Folder, LogFile, place};
+use super::{Destination, EntryBundle, Files, LogFile, place};
 use crate::audit::{Checkpoint, Error, LogKeys};
 
 /// What an export did.
@@ -34,7 +33,7 @@ pub struct Exported {
 /// [`Error::Write`].
 pub fn export(
     from: &impl Files,
-    to: &Folder,
+    to: &(impl Destination + ?Sized),
     keys: &LogKeys,
     mut progress: impl FnMut(u64),
 ) -> Result<Exported, Error> {
@@ -91,7 +90,7 @@ pub fn export(
 
 /// The edge of what is published, at the last whole bundle: the entries after it are read again. The
 /// tiles there must give the published root.
-fn edge(to: &Folder, published: &Checkpoint) -> Result<Tiling, Error> {
+fn edge(to: &(impl Destination + ?Sized), published: &Checkpoint) -> Result<Tiling, Error> {
     let number = published.size / u64::from(LogFile::WIDTH);
     let (first, width) = place(number, published.size);
     let start = Tiling::read(to, first)?;
@@ -122,15 +121,18 @@ fn check(tree: &Tiling, published: Option<&Checkpoint>) -> Result<(), Error> {
 }
 
 /// What is being written, and where directories are not durable yet.
-struct Writer<'a> {
-    to: &'a Folder,
-    folders: BTreeSet<PathBuf>,
+struct Writer<'a, D: ?Sized> {
+    to: &'a D,
+    folders: BTreeSet<String>,
     files: u64,
 }
 
-impl Writer<'_> {
+impl<D: Destination + ?Sized> Writer<'_, D> {
     fn write(&mut self, file: LogFile, bytes: &[u8]) -> Result<(), Error> {
-        self.folders.insert(self.to.write_file(file, bytes)?);
+        self.to.write(file, bytes)?;
+        let path = file.path();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        self.folders.insert(folder.to_owned());
         self.files += 1;
         Ok(())
     }

@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Files, LogFile};
+use super::{Destination, Files, Held, LogFile};
 use crate::audit::Error;
 
 /// A folder that holds a log's files, or is to hold them.
@@ -19,66 +19,67 @@ impl Folder {
         Self(path.into())
     }
 
-    /// Makes the folder, for its owner alone, and holds it until the guard is dropped.
-    pub(super) fn hold(&self) -> Result<File, Error> {
+    fn failed(&self) -> impl Fn(io::Error) -> Error {
+        |source| Error::Write { path: self.0.clone(), source }
+    }
+}
+
+impl Destination for Folder {
+    fn location(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    /// Makes the folder, for its owner alone, if it is not there.
+    fn hold(&self) -> Result<Held, Error> {
         let folder = &self.0;
         let is_new = !folder.exists();
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(self.write())?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(self.failed())?;
         if is_new && let Some(above) = folder.parent().filter(|above| above.is_dir()) {
-            File::open(above).and_then(|above| above.sync_all()).map_err(self.write())?;
+            File::open(above).and_then(|above| above.sync_all()).map_err(self.failed())?;
         }
-        let held = File::open(folder).map_err(self.write())?;
+        let held = File::open(folder).map_err(self.failed())?;
         match held.try_lock() {
-            Ok(()) => Ok(held),
+            Ok(()) => Ok(Held(Some(held))),
             Err(fs::TryLockError::WouldBlock) => {
                 Err(self.unusable("another export writes into it at this moment"))
             }
-            Err(fs::TryLockError::Error(source)) => Err(self.write()(source)),
+            Err(fs::TryLockError::Error(source)) => Err(self.failed()(source)),
         }
     }
 
-    /// Whether it holds what a first export may have left, at the most.
-    pub(super) fn is_fresh(&self) -> Result<bool, Error> {
-        for entry in fs::read_dir(&self.0).map_err(self.write())? {
-            if entry.map_err(self.write())?.file_name() != "tile" {
+    fn is_fresh(&self) -> Result<bool, Error> {
+        for entry in fs::read_dir(&self.0).map_err(self.failed())? {
+            if entry.map_err(self.failed())?.file_name() != "tile" {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Writes a file so that it is there whole or not at all, also after a power failure; its folder's
-    /// entry for it needs [`Self::sync`].
-    pub(super) fn write_file(&self, file: LogFile, bytes: &[u8]) -> Result<PathBuf, Error> {
+    fn write(&self, file: LogFile, bytes: &[u8]) -> Result<(), Error> {
         let path = self.0.join(file.path());
-        let folder = path.parent().unwrap_or(&self.0).to_owned();
+        let folder = path.parent().unwrap_or(&self.0);
         let failed = |source| Error::Write { path: path.clone(), source };
-        fs::create_dir_all(&folder).map_err(failed)?;
+        fs::create_dir_all(folder).map_err(failed)?;
         let mut builder = tempfile::Builder::new();
         // As the umask has it: an export is meant to be read by others, in a folder that is not at first.
         builder.prefix(".new-").permissions(fs::Permissions::from_mode(0o666));
-        let mut written = builder.tempfile_in(&folder).map_err(failed)?;
+        let mut written = builder.tempfile_in(folder).map_err(failed)?;
         written.write_all(bytes).map_err(failed)?;
         written.as_file().sync_all().map_err(failed)?;
         written.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(folder)
+        Ok(())
     }
 
-    /// Makes durable what was renamed within a folder, and the folders above it.
-    pub(super) fn sync(&self, within: &Path) -> Result<(), Error> {
-        for folder in within.ancestors().take_while(|folder| folder.starts_with(&self.0)) {
+    /// The folder, and those above it.
+    fn sync(&self, within: &str) -> Result<(), Error> {
+        for folder in
+            self.0.join(within).ancestors().take_while(|folder| folder.starts_with(&self.0))
+        {
             let failed = |source| Error::Write { path: folder.to_owned(), source };
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
         Ok(())
-    }
-
-    pub(super) fn unusable(&self, why: &'static str) -> Error {
-        Error::Folder { path: self.0.clone(), why }
-    }
-
-    fn write(&self) -> impl Fn(io::Error) -> Error {
-        |source| Error::Write { path: self.0.clone(), source }
     }
 }
 

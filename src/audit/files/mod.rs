@@ -21,7 +21,11 @@ mod verify;
 pub use export::{Exported, export};
 pub use folder::Folder;
 pub use name::LogFile;
+pub(super) use tiling::{HASH, Tiling};
+pub(super) use verify::recompute;
 pub use verify::verify;
+
+use std::fmt;
 
 use super::Error;
 use super::bundle::entries;
@@ -35,6 +39,53 @@ pub trait Files {
     fn read(&self, file: LogFile) -> Result<Option<Vec<u8>>, Error>;
 }
 
+/// Where a log's files are written: a folder, or what else keeps them.
+pub trait Destination: Files + fmt::Debug + Send + Sync {
+    /// Where that is, for people.
+    fn location(&self) -> String;
+
+    /// Keeps others from writing, where that is possible, until the guard is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when somebody else writes; [`Error::Write`].
+    fn hold(&self) -> Result<Held, Error>;
+
+    /// Whether it holds what a first export may have left, at the most.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when that cannot be found out.
+    fn is_fresh(&self) -> Result<bool, Error>;
+
+    /// Writes a file so that it is there whole or not at all. It may need [`Self::sync`] to stay.
+    ///
+    /// # Errors
+    /// [`Error::Write`]
+    fn write(&self, file: LogFile, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Makes durable what was written directly below `within`: the part of paths before the last `/`.
+    ///
+    /// # Errors
+    /// [`Error::Write`]
+    fn sync(&self, within: &str) -> Result<(), Error>;
+
+    /// The error of a place that cannot take an export.
+    fn unusable(&self, why: &'static str) -> Error {
+        Error::Folder { path: self.location().into(), why }
+    }
+}
+
+/// Keeps others from writing into a [`Destination`].
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "the lock ends with it")] Option<std::fs::File>);
+
+impl Held {
+    /// What cannot keep others out.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self(None)
+    }
+}
+
 /// Up to 256 entries as they lie in a file.
 struct EntryBundle {
     bytes: Vec<u8>,
@@ -45,7 +96,7 @@ struct EntryBundle {
 
 impl EntryBundle {
     /// Reads and counts the entries of a bundle of a log of `size` records.
-    fn read(files: &impl Files, number: u64, size: u64) -> Result<Self, Error> {
+    fn read(files: &(impl Files + ?Sized), number: u64, size: u64) -> Result<Self, Error> {
         let (first, width) = place(number, size);
         let name = LogFile::Entries { number, width };
         let found = match files.read(name)? {
@@ -87,7 +138,7 @@ fn place(number: u64, size: u64) -> (u64, u16) {
 }
 
 /// The entries in an entry bundle's bytes; none for bytes that end within one.
-fn split(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+pub(super) fn split(bytes: &[u8]) -> Option<Vec<&[u8]>> {
     entries(bytes).ok()
 }
 

@@ -9,7 +9,7 @@ use crate::audit::tree::Frontier;
 
 /// The right edge of a tree, with the tiles there that are not whole yet.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tiling {
+pub(in crate::audit) struct Tiling {
     tree: Frontier,
     /// Hashes of each level's partial tile.
     levels: Vec<Vec<u8>>,
@@ -18,7 +18,7 @@ pub(super) struct Tiling {
 impl Tiling {
     /// The edge of a tree of `size` leaves, as its partial tiles have it. They are believed: the root
     /// tells whether they are that tree's.
-    pub(super) fn read(files: &impl Files, size: u64) -> Result<Self, Error> {
+    pub(in crate::audit) fn read(files: &(impl Files + ?Sized), size: u64) -> Result<Self, Error> {
         let mut levels = Vec::new();
         let mut exist = size;
         while exist > 0 {
@@ -48,17 +48,22 @@ impl Tiling {
     }
 
     /// Leaves in the tree.
-    pub(super) const fn size(&self) -> u64 {
+    pub(in crate::audit) const fn size(&self) -> u64 {
         self.tree.size()
     }
 
     /// The root.
-    pub(super) fn root(&self) -> [u8; 32] {
+    pub(in crate::audit) fn root(&self) -> [u8; 32] {
         self.tree.root().0
     }
 
+    /// The right edge alone.
+    pub(in crate::audit) fn into_tree(self) -> Frontier {
+        self.tree
+    }
+
     /// Appends a leaf and hands over each tile that is whole by it, from the leaves up.
-    pub(super) fn append(
+    pub(in crate::audit) fn append(
         &mut self,
         leaf: Hash,
         mut whole: impl FnMut(LogFile, &[u8]) -> Result<(), Error>,
@@ -89,7 +94,7 @@ impl Tiling {
     }
 
     /// The partial tiles.
-    pub(super) fn partial(&self) -> impl Iterator<Item = (LogFile, &[u8])> {
+    pub(in crate::audit) fn partial(&self) -> impl Iterator<Item = (LogFile, &[u8])> {
         let size = self.tree.size();
         (0..).zip(&self.levels).filter_map(move |(level, tile)| {
             let width = u16::try_from(tile.len() / HASH).ok().filter(|width| *width > 0)?;
@@ -100,8 +105,8 @@ impl Tiling {
 }
 
 /// A tile of hashes, or as much of a whole one: whoever serves may drop a partial one then.
-pub(super) fn read_tile(
-    files: &impl Files,
+pub(in crate::audit) fn read_tile(
+    files: &(impl Files + ?Sized),
     level: u8,
     number: u64,
     width: u16,
@@ -125,10 +130,10 @@ pub(super) fn read_tile(
 }
 
 /// Leaves under one hash of a level.
-pub(super) fn leaves_of_a_hash(level: u8) -> u64 {
+pub(in crate::audit) fn leaves_of_a_hash(level: u8) -> u64 {
     1_u64.checked_shl(8 * u32::from(level)).unwrap_or(u64::MAX)
 }
 
 const WIDTH: u64 = 256;
 /// Bytes of a hash.
-pub(super) const HASH: usize = 32;
+pub(in crate::audit) const HASH: usize = 32;

@@ -17,7 +17,7 @@ use crate::audit::{Checkpoint, Error, LogKeys};
 /// that is not what was written; of a log that holds together [`Error::Rollback`] when it is shorter than
 /// an older checkpoint and [`Error::Fork`] when it has other records; [`Error::Read`].
 pub fn verify(
-    files: &impl Files,
+    files: &(impl Files + ?Sized),
     keys: &LogKeys,
     older: &[Checkpoint],
     mut progress: impl FnMut(u64),
@@ -32,6 +32,35 @@ pub fn verify(
     // Told when the rest holds together: damage could look like it.
     let mut fork = None;
     let mut tree = Tiling::default();
+    let look = |tree: &Tiling| {
+        while let Some(known) = older.next_if(|older| older.size == tree.size()) {
+            if known.root != tree.root() && fork.is_none() {
+                fork = Some(Error::Fork { size: known.size });
+            }
+        }
+    };
+    recompute(files, &mut tree, size, look, &mut progress)?;
+    if tree.root() != checkpoint.root {
+        return Err(Error::Damage(
+            "records and tiles agree, but do not give the root that was signed".to_owned(),
+        ));
+    }
+    if let Some(ahead) = older.next_back() {
+        return Err(Error::Rollback { size, older: ahead.size });
+    }
+    fork.map_or(Ok(checkpoint), Err)
+}
+
+/// Grows `tree`, which ends with a whole bundle, up to `size` by the files' entries: each must be what was
+/// hashed into its tile, and each tile what is computed from those below it. `look` sees the tree after
+/// each entry.
+pub(in crate::audit) fn recompute(
+    files: &(impl Files + ?Sized),
+    tree: &mut Tiling,
+    size: u64,
+    mut look: impl FnMut(&Tiling),
+    mut progress: impl FnMut(u64),
+) -> Result<(), Error> {
     while tree.size() < size {
         let number = tree.size() / u64::from(LogFile::WIDTH);
         let bundle = EntryBundle::read(files, number, size)?;
@@ -44,30 +73,15 @@ pub fn verify(
                 )));
             }
             tree.append(leaf, |file, hashes| compare(files, file, hashes))?;
-            while let Some(known) = older.next_if(|older| older.size == tree.size()) {
-                if known.root != tree.root() && fork.is_none() {
-                    fork = Some(Error::Fork { size: known.size });
-                }
-            }
+            look(tree);
         }
         progress(tree.size());
     }
-    for (file, hashes) in tree.partial() {
-        compare(files, file, hashes)?;
-    }
-    if tree.root() != checkpoint.root {
-        return Err(Error::Damage(
-            "records and tiles agree, but do not give the root that was signed".to_owned(),
-        ));
-    }
-    if let Some(ahead) = older.next_back() {
-        return Err(Error::Rollback { size, older: ahead.size });
-    }
-    fork.map_or(Ok(checkpoint), Err)
+    tree.partial().try_for_each(|(file, hashes)| compare(files, file, hashes))
 }
 
 /// Holds a tile above the leaves against what was computed; those of the leaves were, entry by entry.
-fn compare(files: &impl Files, file: LogFile, computed: &[u8]) -> Result<(), Error> {
+fn compare(files: &(impl Files + ?Sized), file: LogFile, computed: &[u8]) -> Result<(), Error> {
     let LogFile::Tile { level: level @ 1.., number, width } = file else { return Ok(()) };
     let found = read_tile(files, level, number, width)?;
     let (found, computed) = (found.as_chunks::<HASH>().0, computed.as_chunks::<HASH>().0);

@@ -6,6 +6,7 @@
 //! | `expect.rs` | what a test expects of the trail |
 //! | `query.rs` | records found, records followed |
 //! | `export.rs` | the log as files |
+//! | `seal.rs` | the oldest records moved to the archive |
 //! | `site.rs` | files over HTTP |
 //! | `prove.rs` | proofs of records and of older trees |
 //! | `reindex.rs` | the index made anew |
@@ -20,6 +21,7 @@ mod prove;
 mod query;
 mod reindex;
 mod rotate;
+mod seal;
 mod site;
 mod trust;
 mod verify;
@@ -54,6 +56,8 @@ enum Verb {
     Tail(Box<query::Tail>),
     /// Make the index anew from the records, with no service running
     Reindex(reindex::Reindex),
+    /// Move the oldest records to the archive and give back their room, with no service running
+    Seal(seal::Seal),
     /// Recompute everything, from entries up, and compare it with the signed checkpoint
     Verify(verify::Verify),
     /// Write the log into a folder, for others to serve, verify or read
@@ -76,6 +80,7 @@ impl Audit {
             Verb::Expect(expect) => expect.run().await,
             Verb::Tail(tail) => tail.run().await,
             Verb::Reindex(reindex) => reindex.run(),
+            Verb::Seal(seal) => seal.run().await,
             Verb::Verify(verify) => verify.run().await,
             Verb::Export(export) => export.run().await,
             Verb::Prove(prove) => prove.run().await,
@@ -104,6 +109,9 @@ struct Offline {
     /// File with its root key, if not in it
     #[arg(long, env = "STRONGROOM_ROOT_KEY_FILE", value_name = "FILE")]
     root_key_file: Option<PathBuf>,
+    /// Where its sealed records are, if they were moved: a folder, or the URL of an object store
+    #[arg(long, env = "STRONGROOM_AUDIT_ARCHIVE", value_name = "DIR|URL")]
+    archive: Option<String>,
 }
 
 impl Offline {
@@ -117,6 +125,9 @@ impl Offline {
         let mut builder = Strongroom::builder().data_dir(folder);
         if let Some((text, from)) = config::root_key(self.root_key_file.as_deref())? {
             builder = builder.root_key(text, from);
+        }
+        if let Some(location) = &self.archive {
+            builder = builder.audit_archive(location);
         }
         Ok(Some(builder.build()?))
     }
