@@ -2,6 +2,7 @@
 //! without gap.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use strongroom::proto::v1::keys_client::KeysClient;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 
-use crate::server::{Server, runtime};
+use crate::server::{Server, runtime, strongroom};
 
 const KILLS: usize = 50;
 const CALLERS: usize = 8;
@@ -27,13 +28,36 @@ struct Promised {
 
 #[test]
 fn nothing_acknowledged_is_lost_by_fifty_kills() {
+    kill_and_look(KILLS, 1, &[]);
+}
+
+#[test]
+fn nor_while_records_are_being_sealed() {
+    // Long enough for some sealings to end, and short enough for others to be broken off.
+    let entries = kill_and_look(20, 8, &["--audit-keep-records", "0"]);
+    let sealings = entries
+        .iter()
+        .filter(|(_, entry)| String::from_utf8_lossy(entry).contains("\"operation\":\"SealLog\""));
+    let (sealings, size) = (sealings.count(), entries.len());
+    assert!(sealings > 1, "and some of them were: {sealings} times of {size}");
+}
+
+/// Kills so many servers under load, each after its moment times `stretch`, and returns every record that
+/// they leave.
+fn kill_and_look(kills: usize, stretch: u64, settings: &[&str]) -> Vec<(u64, Vec<u8>)> {
+    let start = |data: &Path| {
+        let mut command = strongroom();
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(settings);
+        command.arg("--data-dir").arg(data);
+        Server::of(command)
+    };
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let promised = Arc::new(Mutex::new(Promised::default()));
     let runtime = runtime();
     let mut known: Vec<(u64, Vec<u8>)> = Vec::new();
-    for round in 0..KILLS {
-        let server = Server::start(&data).unwrap_or_else(|said| panic!("round {round}: {said}"));
+    for round in 0..kills {
+        let server = start(&data).unwrap_or_else(|said| panic!("round {round}: {said}"));
         runtime.block_on(async {
             let found = records(server.channel(), u64::try_from(known.len()).unwrap()).await;
             known.extend(found);
@@ -43,24 +67,26 @@ fn nothing_acknowledged_is_lost_by_fifty_kills() {
                 .collect();
             // Different moments of a group's life: the load is never at the same place.
             let pause = 20 + u64::try_from(round).unwrap() * 7 % 60;
-            tokio::time::sleep(Duration::from_millis(pause)).await;
+            tokio::time::sleep(Duration::from_millis(pause * stretch)).await;
             server.kill();
             for caller in callers {
                 caller.await.unwrap();
             }
         });
     }
-    let server = Server::start(&data).unwrap();
-    runtime.block_on(async {
+    let server = start(&data).unwrap();
+    let again = runtime.block_on(async {
         let again = records(server.channel(), 0).await;
         assert_eq!(again[..known.len()], known, "what was once read never changes");
         let promised = std::mem::take(&mut *promised.lock().unwrap());
         check(&promised, &again);
-        assert!(promised.leaves.len() > KILLS * CALLERS, "the load was real");
+        assert!(promised.leaves.len() > kills * CALLERS, "the load was real");
         opens(server.channel(), &promised).await;
         AuditClient::new(server.channel()).verify_log(v1::VerifyLogRequest {}).await.unwrap();
+        again
     });
     assert_eq!(server.stop(), Some(0));
+    again
 }
 
 /// Calls until the server is gone.
