@@ -225,7 +225,6 @@ def test_a_running_service_says_of_an_older_checkpoint_that_it_is_gone(exports, 
         code, _, said = strongroom(
             "audit", "verify", "--older", str(exports.checkpoint(older)), "--endpoint", endpoint)
         assert (code, word in said) == (1 if word else 0, True), said
-        assert "AuditException" in said or not word, said
     assert server.stop() == 0
 
 
