@@ -93,24 +93,23 @@ pub struct Leaf {
     pub bytes: Vec<u8>,
     pub(super) time: i64,
     pub(super) terms: Vec<Term>,
-    /// Who signs from this entry's checkpoint on, when it hands the log over.
-    pub(super) successor: Option<Arc<LogSigner>>,
-    /// What leaves the store with the commit of this entry.
-    pub(super) sealing: Option<Arc<Sealing>>,
+    pub(super) change: Option<LogChange>,
+}
+
+/// What the commit of an entry does to the log, beside appending it.
+#[derive(Debug, Clone)]
+pub enum LogChange {
+    /// This key signs from the entry's checkpoint on, and that one, too.
+    HandOver(Arc<LogSigner>),
+    /// These records, which are in the archive, leave the store.
+    Seal(Arc<Sealing>),
 }
 
 impl Leaf {
-    /// The entry by which the log is handed over to another key.
+    /// The entry that says so of a change.
     #[must_use]
-    pub fn handing_over_to(mut self, successor: Option<Arc<LogSigner>>) -> Self {
-        self.successor = successor;
-        self
-    }
-
-    /// The entry that says so, and with whose commit sealed records leave the store.
-    #[must_use]
-    pub fn sealing(mut self, sealing: Arc<Sealing>) -> Self {
-        self.sealing = Some(sealing);
+    pub fn changing(mut self, change: Option<LogChange>) -> Self {
+        self.change = change;
         self
     }
 }
@@ -154,7 +153,7 @@ impl Event {
             bytes = self.encode();
         }
         let time = self.time.timestamp_micros();
-        Leaf { bytes, time, terms: Term::of(&self), successor: None, sealing: None }
+        Leaf { bytes, time, terms: Term::of(&self), change: None }
     }
 
     /// Whether it is of this program's own operations (reading the trail, explaining access) and so no

@@ -16,7 +16,7 @@ use super::archive::Archived;
 use super::block::BLOCK;
 use super::bundle::{Bundle, entries, first_of, hash_place, malformed};
 use super::checkpoint::{Checkpoint, LogSigner};
-use super::event::{Event, Leaf};
+use super::event::{Event, Leaf, LogChange};
 use super::index::{Index, Step};
 use super::keys::{HandOver, LogKeys};
 use super::proof::Tree;
@@ -172,14 +172,15 @@ impl Log {
         let mut edge = self.edge.lock();
         let first_index = edge.size();
         let mut rows = Vec::with_capacity(8 + leaves.len());
-        for sealing in leaves.iter().filter_map(|leaf| leaf.sealing.as_ref()) {
-            self.seal(sealing, &mut rows);
-        }
         let mut bundle = Bundle::new(first_index);
         let mut handed_over = None;
         for leaf in &leaves {
-            if let Some(successor) = &leaf.successor {
-                handed_over = Some((edge.size(), Arc::clone(successor)));
+            match &leaf.change {
+                Some(LogChange::HandOver(successor)) => {
+                    handed_over = Some((edge.size(), Arc::clone(successor)));
+                }
+                Some(LogChange::Seal(sealing)) => self.seal(sealing, &mut rows),
+                None => {}
             }
             if bundle.is_full(leaf.bytes.len()) {
                 std::mem::replace(&mut bundle, Bundle::new(edge.size())).into_rows(&mut rows);

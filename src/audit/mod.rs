@@ -62,7 +62,7 @@ mod witness;
 pub use checkpoint::{Checkpoint, LogSigner};
 pub use cloudtrail::{CloudTrailEvent, CloudTrailResource, aws_name};
 pub use cosignature::{Cosignature, CosignatureKey, Cosigned, Cosigner, cosigned};
-pub use event::{Event, Leaf, MAX_LEN, Outcome};
+pub use event::{Event, Leaf, LogChange, MAX_LEN, Outcome};
 pub use expect::{Counted, Expectation, Report, Times};
 pub use filter::Filter;
 pub use keys::{HandOver, LogKeys, ROTATE_LOG_KEY, SUCCESSOR};

@@ -8,7 +8,7 @@ use super::operations::Registered;
 use super::pending::Writes;
 use super::permit::Permit;
 use super::trail::trail;
-use crate::audit::{Event, HandOver, LogKeys, ROTATE_LOG_KEY};
+use crate::audit::{Event, HandOver, LogChange, LogKeys, ROTATE_LOG_KEY};
 use crate::crypto::SecretKey;
 use crate::store::{self, Change, Revision, RowId, Table, Value};
 
@@ -58,9 +58,10 @@ impl Operation for RotateLogKey {
         let value = Some(Value::from(seed.expose().to_vec()));
         // Of two rotations at once the second finds the row, and makes the next one.
         let change = Change { row, expected: Revision::default(), value };
-        let writes = Writes { changes: vec![change], reads: Vec::new(), sealing: None };
         let output = successor.verifier_key();
-        Ok(Executed { writes, successor: Some(Arc::new(successor)), ..Executed::read(output) })
+        let log = Some(LogChange::HandOver(Arc::new(successor)));
+        let writes = Writes { changes: vec![change], reads: Vec::new(), log };
+        Ok(Executed { writes, ..Executed::read(output) })
     }
 
     fn record(&self, _: &mut Event) {}

@@ -12,7 +12,7 @@ use super::log_files::Readers;
 use super::pending::Writes;
 use super::permit::Permit;
 use super::policies::Policies;
-use crate::audit::{Cosigned, Event, Log, LogSigner};
+use crate::audit::{Cosigned, Event, Log};
 use crate::crypto::SecretKey;
 use crate::iam::Resource;
 use crate::kms::{self, Directory, Scope};
@@ -99,16 +99,13 @@ pub struct Executed<T> {
     /// The key that was used, and its version, for the record.
     pub(super) key: Option<String>,
     pub(super) key_version: Option<u32>,
-    /// Who signs the log from this call's record on, when that is another one.
-    pub(super) successor: Option<Arc<LogSigner>>,
 }
 
 impl<T> Executed<T> {
     /// An output that writes nothing and used no key.
     #[must_use]
     pub fn read(output: T) -> Self {
-        let writes = Writes::default();
-        Self { output, writes, key: None, key_version: None, successor: None }
+        Self { output, writes: Writes::default(), key: None, key_version: None }
     }
 }
 

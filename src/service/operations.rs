@@ -435,9 +435,8 @@ const fn first(actions: &[&'static str]) -> &'static str {
 
 fn executed<T>(done: kms::Done<T>) -> Executed<T> {
     let kms::Done { output, changes, reads, touched } = done;
-    let writes = Writes { changes, reads, sealing: None };
-    let (key, key_version) = (touched.key, touched.version);
-    Executed { output, writes, key, key_version, successor: None }
+    let writes = Writes { changes, reads, log: None };
+    Executed { output, writes, key: touched.key, key_version: touched.version }
 }
 
 /// A request's field in the record; what was not given is not written down.

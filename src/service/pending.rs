@@ -1,13 +1,12 @@
 //! A result that is not yet recorded.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Error;
-use crate::audit::{Leaf, Sealing};
+use crate::audit::{Leaf, LogChange};
 use crate::store::{self, Committer, Entry};
 
 /// What an operation gave, held back until its leaf is committed. There is no other way to `T`.
@@ -34,10 +33,7 @@ impl<T> Pending<T> {
         deadline: Option<Instant>,
         with_checkpoint: bool,
     ) -> Result<Option<(T, Recorded)>, store::Error> {
-        let leaf = match writes.sealing {
-            Some(sealing) => leaf.sealing(sealing),
-            None => leaf,
-        };
+        let leaf = leaf.changing(writes.log);
         let (reply, committed) = oneshot::channel();
         committer.submit(Entry {
             changes: writes.changes,
@@ -78,8 +74,8 @@ pub(super) struct Writes {
     /// Relied on, too. A row that is in both was read at the revision that both name, or the commit
     /// refuses.
     pub(super) reads: Vec<(store::RowId, store::Revision)>,
-    /// Records that leave the store for the archive.
-    pub(super) sealing: Option<Arc<Sealing>>,
+    /// What the log itself undergoes.
+    pub(super) log: Option<LogChange>,
 }
 
 impl Writes {

@@ -16,7 +16,7 @@ use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
 use super::operations::Registered;
 use super::permit::Permit;
 use super::trail::trail;
-use crate::audit::{Event, Keep, Sealing};
+use crate::audit::{Event, Keep, LogChange, Sealing};
 
 /// Takes records that are in the archive out of the store. The service's own.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ impl Operation for SealLog {
     ) -> Result<Executed<Sealed>, Error> {
         let Sealing { from, tree, .. } = self.0.as_ref();
         let mut executed = Executed::read(Sealed { from: *from, end: tree.size });
-        executed.writes.sealing = Some(Arc::clone(&self.0));
+        executed.writes.log = Some(LogChange::Seal(Arc::clone(&self.0)));
         Ok(executed)
     }
 

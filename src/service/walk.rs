@@ -13,7 +13,7 @@ use super::operation::{Circumstances, Executed, Operation, Rooms, Weight};
 use super::operations::registered_name;
 use super::pending::{Pending, Recorded, Writes};
 use super::permit::{authorise, hidden};
-use crate::audit::{Event, Outcome, ProofFile, SUCCESSOR};
+use crate::audit::{Event, LogChange, Outcome, ProofFile, SUCCESSOR};
 use crate::iam::Principal;
 use crate::kms::{self, Scope};
 use crate::store;
@@ -195,7 +195,7 @@ impl Service {
                 event.outcome = Outcome::Success;
                 event.key.clone_from(&executed.key);
                 event.key_version = executed.key_version;
-                if let Some(successor) = &executed.successor {
+                if let Some(LogChange::HandOver(successor)) = &executed.writes.log {
                     let named = successor.verifier_key().into();
                     event.parameters.insert(SUCCESSOR.to_owned(), named);
                 }
@@ -258,11 +258,11 @@ impl Service {
 
 /// Record and respond: the result stays pending until its leaf is committed.
 async fn settle<T>(opened: &Opened, (event, outcome): Attempt<T>, caller: &Caller) -> Settled<T> {
-    let (result, writes, successor) = match outcome {
-        Ok(executed) => (Ok(executed.output), executed.writes, executed.successor),
-        Err(error) => (Err(error), Writes::default(), None),
+    let (result, writes) = match outcome {
+        Ok(executed) => (Ok(executed.output), executed.writes),
+        Err(error) => (Err(error), Writes::default()),
     };
-    let leaf = event.into_leaf().handing_over_to(successor);
+    let leaf = event.into_leaf();
     let (committer, prove) = (&opened.committer, caller.prove);
     Pending::new(result).commit(committer, writes, leaf, caller.deadline, prove).await
 }

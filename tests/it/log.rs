@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use strongroom::audit::files::Destination;
-use strongroom::audit::{Error, Event, Leaf, Log, LogSigner, Outcome};
+use strongroom::audit::{Error, Event, Leaf, Log, LogChange, LogSigner, Outcome};
 use strongroom::crypto::SecretKey;
 use strongroom::store::{Direction, Durability, Engine, Row, Space};
 
@@ -80,7 +80,7 @@ impl MadeLog {
     /// Moves the records before `end` to the archive, with one record that says so.
     pub(crate) fn seal(&self, end: u64) -> Result<(), Error> {
         let sealing = Arc::new(self.log.archive(end, |_| ())?);
-        self.commit(vec![leaf("SealLog", self.log.head().size).sealing(sealing)]);
+        self.commit(vec![leaf("SealLog", self.log.head().size).changing(Some(LogChange::Seal(sealing)))]);
         Ok(())
     }
 

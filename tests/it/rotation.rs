@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use strongroom::Strongroom;
 use strongroom::audit::{
-    Checkpoint, Error, Event, HandOver, Leaf, Log, LogKeys, LogSigner, Outcome, ROTATE_LOG_KEY,
+    Checkpoint, Error, Event, HandOver, Leaf, Log, LogChange, LogKeys, LogSigner, Outcome, ROTATE_LOG_KEY,
     SUCCESSOR,
 };
 use strongroom::crypto::SecretKey;
@@ -31,7 +31,7 @@ fn a_rotation_is_whole_or_did_not_happen() {
     };
     let grow = |log: &Log, number: u64, successor: Option<u8>| {
         let leaf = leaf("GenerateRandom", number);
-        let leaf = leaf.handing_over_to(successor.map(|seed| Arc::new(signer(seed))));
+        let leaf = leaf.changing(successor.map(|seed| LogChange::HandOver(Arc::new(signer(seed)))));
         log.extend(vec![leaf]).unwrap()
     };
     let log = open(&[1]).unwrap();
@@ -115,7 +115,7 @@ fn rotating(number: u64, successor: u8) -> Leaf {
     event.outcome = Outcome::Success;
     let named = signer(successor).verifier_key().into();
     event.parameters.insert(SUCCESSOR.to_owned(), named);
-    event.into_leaf().handing_over_to(Some(Arc::new(signer(successor))))
+    event.into_leaf().changing(Some(LogChange::HandOver(Arc::new(signer(successor)))))
 }
 
 #[test]
@@ -146,13 +146,13 @@ fn a_key_whose_turn_is_over_is_not_believed_about_larger_trees() {
 fn a_record_that_names_no_key_hands_nothing_over() {
     let made = MadeLog::signed_by([1; 32]);
     // Both keys have signed the checkpoint, and the record is of another operation.
-    made.append(leaf("GenerateRandom", 0).handing_over_to(Some(Arc::new(signer(2)))));
+    made.append(leaf("GenerateRandom", 0).changing(Some(LogChange::HandOver(Arc::new(signer(2))))));
     let hand_overs = made.log.hand_overs().unwrap();
     let refused = LogKeys::follow(&signer(1).verifier_key(), &hand_overs);
     assert!(matches!(refused, Err(Error::HandOver(_))));
     // The record names one key, and another one has signed.
     let made = MadeLog::signed_by([1; 32]);
-    made.append(rotating(0, 2).handing_over_to(Some(Arc::new(signer(3)))));
+    made.append(rotating(0, 2).changing(Some(LogChange::HandOver(Arc::new(signer(3))))));
     let hand_overs = made.log.hand_overs().unwrap();
     let refused = LogKeys::follow(&signer(1).verifier_key(), &hand_overs);
     assert!(matches!(refused, Err(Error::HandOver(_))));

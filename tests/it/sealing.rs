@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use proptest::prelude::*;
 use strongroom::audit::files::{Destination, Files, Folder, Held, LogFile, export, verify};
-use strongroom::audit::{Error, Keep, LogKeys, Order, Query, TreeName};
+use strongroom::audit::{Error, Keep, LogChange, LogKeys, Order, Query, TreeName};
 use strongroom::crypto::SecretKey;
 use strongroom::store::Space;
 use tempfile::TempDir;
@@ -151,7 +151,7 @@ fn what_was_sealed_is_signed_by_the_key_whose_turn_it_was() {
     made.grow("GenerateRandom", 600);
     let first = LogKeys::new(&made.log.verifier_key());
     let successor = made.log.successor(&SecretKey::from_bytes([8; 32])).unwrap();
-    made.append(leaf("RotateLogKey", 600).handing_over_to(Some(Arc::new(successor))));
+    made.append(leaf("RotateLogKey", 600).changing(Some(LogChange::HandOver(Arc::new(successor)))));
     made.seal(512).unwrap();
     let archive = Folder::at(folder.path());
     assert_eq!(verify(&archive, &first, &[], |_| ()).unwrap().size, 512);
@@ -293,7 +293,7 @@ fn a_sealing_that_was_not_committed_is_taken_up_again_also_when_more_is_kept() {
     made.seal(512).unwrap();
     assert_eq!(made.log.sealed_size(), 768, "what is in the archive already is sealed with it");
     // One that was made before changes nothing any more.
-    let late = crate::log::leaf("SealLog", made.log.head().size).sealing(Arc::new(broken_off));
+    let late = crate::log::leaf("SealLog", made.log.head().size).changing(Some(LogChange::Seal(Arc::new(broken_off))));
     let extension = made.log.extend(vec![late]).unwrap();
     assert!(extension.rows.iter().all(|row| row.value.is_some()));
 }
