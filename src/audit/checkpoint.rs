@@ -18,6 +18,7 @@ use signed_note::{Note, NoteError, Signature, StandardVerifier, Verifier, Verifi
 use tlog_tiles::tlog::Hash;
 
 use super::Error;
+use super::lines::{hash, number};
 use crate::crypto::SecretKey;
 
 /// A tree head that was signed by the log's key.
@@ -86,12 +87,10 @@ impl Checkpoint {
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split('\n');
         let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
-        let number: u64 = size.parse().ok()?;
-        let root = STANDARD.decode(root).ok()?.try_into().ok()?;
-        let canonical = number.to_string() == size && !origin.is_empty();
+        let (size, root) = (number(size)?, hash(root)?);
         // Extension lines may follow; none may be empty.
-        let extended = lines.all(|line| !line.is_empty());
-        (canonical && extended).then(|| Self { origin: origin.to_owned(), size: number, root })
+        let whole = !origin.is_empty() && lines.all(|line| !line.is_empty());
+        whole.then(|| Self { origin: origin.to_owned(), size, root })
     }
 
     fn text(&self) -> String {

@@ -15,6 +15,8 @@
 //! | `policy.rs` | how many witnesses are enough |
 //! | `witness.rs` | the witness that strongroom is to other logs |
 //! | `keys.rs` | the log's keys, of which one takes over from another |
+//! | `ring.rs` | those that this log signs with |
+//! | `lines.rs` | numbers and hashes in texts |
 //! | `bundle.rs` | how entries and hashes lie in rows |
 //! | `log.rs` | the log: opening, extending, reading |
 //! | `sealed.rs` | the oldest records moved to an archive |
@@ -48,12 +50,14 @@ pub mod files;
 mod filter;
 mod index;
 mod keys;
+mod lines;
 mod log;
 mod lookup;
 mod policy;
 mod postings;
 mod proof;
 mod query;
+mod ring;
 mod sealed;
 mod term;
 mod tree;

@@ -17,6 +17,7 @@ use tlog_tiles::tlog::{self, Hash, record_hash};
 
 use super::Error;
 use super::checkpoint::{Checkpoint, MAX_NOTE};
+use super::lines::{hash, number, push_hashes};
 use super::log::Log;
 
 /// That a record is in a tree.
@@ -193,10 +194,7 @@ impl ProofFile {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut text = format!("{FIRST_LINE}\nindex {}\n", self.index);
-        for hash in &self.hashes {
-            text.push_str(&STANDARD.encode(hash));
-            text.push('\n');
-        }
+        push_hashes(&mut text, &self.hashes);
         text.push('\n');
         [text.as_bytes(), &self.checkpoint].concat()
     }
@@ -222,18 +220,13 @@ impl ProofFile {
             STANDARD.decode(extra).map_err(|_| none())?;
             line = lines.next().ok_or_else(none)?;
         }
-        let number = line.strip_prefix("index ").ok_or_else(none)?;
-        let index: u64 = number.parse().map_err(|_| none())?;
-        if index.to_string() != number {
-            return Err(none());
-        }
+        let index = line.strip_prefix("index ").and_then(number).ok_or_else(none)?;
         let mut hashes = Vec::new();
         for line in lines {
             if hashes.len() == MAX_HASHES {
                 return Err(Error::Proof("it has more hashes than any tree is high"));
             }
-            let hash = STANDARD.decode(line).map_err(|_| none())?;
-            hashes.push(hash.try_into().map_err(|_| none())?);
+            hashes.push(hash(line).ok_or_else(none)?);
         }
         Ok(Self { index, hashes, checkpoint: checkpoint.as_bytes().to_vec() })
     }

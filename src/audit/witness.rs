@@ -21,8 +21,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use signed_note::{Note, Signature, StandardVerifier, Verifier, VerifierList};
 use tlog_tiles::tlog::{self, EMPTY_HASH, Hash};
@@ -30,6 +28,7 @@ use tlog_tiles::tlog::{self, EMPTY_HASH, Hash};
 use super::Error;
 use super::checkpoint::{Checkpoint, MAX_NOTE};
 use super::cosignature::{CosignatureKey, Cosigner};
+use super::lines::{hash, push_hashes};
 use super::proof::Tree;
 use crate::crypto::{Purpose, derive, digest, random};
 use crate::store::{self, Folder, root_check};
@@ -314,8 +313,7 @@ impl AddCheckpoint {
             if proof.len() == MAX_PROOF {
                 return Err(Refusal::Malformed("the proof has more than 63 hashes"));
             }
-            let hash = STANDARD.decode(line).ok().and_then(|hash| hash.try_into().ok());
-            proof.push(hash.ok_or(Refusal::Malformed("a line of the proof is no hash"))?);
+            proof.push(hash(line).ok_or(Refusal::Malformed("a line of the proof is no hash"))?);
         }
         Ok(Self { old: size, proof, checkpoint: checkpoint.as_bytes().to_vec() })
     }
@@ -324,10 +322,7 @@ impl AddCheckpoint {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut text = format!("old {}\n", self.old);
-        for hash in &self.proof {
-            text.push_str(&STANDARD.encode(hash));
-            text.push('\n');
-        }
+        push_hashes(&mut text, &self.proof);
         text.push('\n');
         [text.as_bytes(), &self.checkpoint].concat()
     }

@@ -80,7 +80,9 @@ impl MadeLog {
     /// Moves the records before `end` to the archive, with one record that says so.
     pub(crate) fn seal(&self, end: u64) -> Result<(), Error> {
         let sealing = Arc::new(self.log.archive(end, |_| ())?);
-        self.commit(vec![leaf("SealLog", self.log.head().size).changing(Some(LogChange::Seal(sealing)))]);
+        self.commit(vec![
+            leaf("SealLog", self.log.head().size).changing(Some(LogChange::Seal(sealing))),
+        ]);
         Ok(())
     }
 

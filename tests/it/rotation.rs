@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::DateTime;
 use strongroom::Strongroom;
 use strongroom::audit::{
-    Checkpoint, Error, Event, HandOver, Leaf, Log, LogChange, LogKeys, LogSigner, Outcome, ROTATE_LOG_KEY,
-    SUCCESSOR,
+    Checkpoint, Error, Event, HandOver, Leaf, Log, LogChange, LogKeys, LogSigner, Outcome,
+    ROTATE_LOG_KEY, SUCCESSOR,
 };
 use strongroom::crypto::SecretKey;
 use strongroom::kms::CreateKey;

@@ -293,7 +293,8 @@ fn a_sealing_that_was_not_committed_is_taken_up_again_also_when_more_is_kept() {
     made.seal(512).unwrap();
     assert_eq!(made.log.sealed_size(), 768, "what is in the archive already is sealed with it");
     // One that was made before changes nothing any more.
-    let late = crate::log::leaf("SealLog", made.log.head().size).changing(Some(LogChange::Seal(Arc::new(broken_off))));
+    let late = crate::log::leaf("SealLog", made.log.head().size)
+        .changing(Some(LogChange::Seal(Arc::new(broken_off))));
     let extension = made.log.extend(vec![late]).unwrap();
     assert!(extension.rows.iter().all(|row| row.value.is_some()));
 }
