@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::service::with_causes;
 use crate::sse::{ProviderError, client_side};
 use crate::{audit, config, instance, service, sse};
 
@@ -157,18 +158,6 @@ fn hint_for(exception: &str) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// An error and its causes in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said.push_str(": ");
-        said.push_str(&error.to_string());
-        cause = error.source();
-    }
-    said
 }
 
 /// Reason and message, as the service gave them.

@@ -10,13 +10,13 @@ use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::error::{Error, with_causes};
+use super::error::Error;
 use super::hardening;
 use super::output::{note, say};
 use crate::audit::{CosignatureKey, Keep};
 use crate::config;
 use crate::instance::{self, ClientAuthority, Given, Strongroom, Tls, WitnessAddress, bind};
-use crate::service::{Credentials, Service};
+use crate::service::{Credentials, Service, with_causes};
 
 /// Run the service until it is told to stop (SIGINT or SIGTERM)
 #[derive(Debug, Args)]

@@ -101,3 +101,4 @@ pub use walk::Reply;
 pub use witnessing::{WitnessOptions, Witnessing};
 
 pub use crate::iam::{PolicyFinding, PolicyKind, Severity};
+pub use crate::store::with_causes;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Error;
 use super::credential::{Caller, DEFAULT_ACCOUNT, DEFAULT_REGION};
 use super::hall::Service;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Target};
 use super::operations::Registered;
 use super::permit::Permit;
 use super::trail::trail;
+use super::{Error, with_causes};
 use crate::audit::{Event, Keep, LogChange, Sealing};
 
 /// Takes records that are in the archive out of the store. The service's own.
@@ -147,15 +147,4 @@ impl Operation for SealLog {
         put("root_hash", hex::encode(tree.root).into());
         put("archive", archive.as_str().into());
     }
-}
-
-/// An error with its causes, for the operator.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::rows::{Applied, Change, Revision, Row, RowId, Space, Value};
-use super::{Anchor, Durability, Engine, Error, Sealer};
+use super::{Anchor, Durability, Engine, Error, Sealer, with_causes};
 
 /// What one operation asks to have written.
 pub struct Entry<L> {
@@ -251,7 +251,7 @@ impl<L> Writer<L> {
                 }
             }
             Err(error) => {
-                let reason = describe(&error);
+                let reason = with_causes(&error);
                 tracing::error!(%reason, "a commit failed; nothing more is answered until restart");
                 self.stopped.store(true, Ordering::Release);
                 for reply in replies {
@@ -325,17 +325,6 @@ impl<L> Writer<L> {
         self.syncer.mark();
         Ok(Durable { first_index, checkpoint, publish })
     }
-}
-
-/// An error with its causes, for the operator.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 /// Syncs the anchor at most once a second, beside the committing thread.

@@ -40,6 +40,19 @@ pub use folder::{Folder, root_check};
 pub use rows::{Applied, Change, Revision, Row, RowId, Space, Table, Value};
 pub use sealed::Sealer;
 
+/// An error with its causes in one line, for the operator.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said.push_str(": ");
+        said.push_str(&error.to_string());
+        cause = error.source();
+    }
+    said
+}
+
 /// What the store refuses or fails with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

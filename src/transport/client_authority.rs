@@ -38,11 +38,7 @@ impl ClientAuthority {
         &self,
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ClientCertVerifier>, Error> {
-        let mut roots = RootCertStore::empty();
-        for certificate in all::<CertificateDer<'static>>(&self.certificates)? {
-            let refused = |source| Error::Authority { path: self.certificates.clone(), source };
-            roots.add(certificate).map_err(refused)?;
-        }
+        let roots = roots(&self.certificates)?;
         let lists = self.revoked.as_deref().map(all::<CertificateRevocationListDer<'static>>);
         WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
             .with_crls(lists.transpose()?.into_iter().flatten())
@@ -65,8 +61,21 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Certificate {
     Certificate::new(certificate, uris, dns)
 }
 
+/// The CAs of a PEM file.
+///
+/// # Errors
+/// [`Error::Pem`], [`Error::Authority`].
+pub(super) fn roots(path: &Path) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in all::<CertificateDer<'static>>(path)? {
+        let refused = |source| Error::Authority { path: path.to_owned(), source };
+        roots.add(certificate).map_err(refused)?;
+    }
+    Ok(roots)
+}
+
 /// Everything of a kind in a PEM file; there has to be something.
-pub(super) fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, Error> {
+fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, Error> {
     let found = T::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {
         Ok(found) if found.is_empty() => Err(rustls::pki_types::pem::Error::NoItemsFound),

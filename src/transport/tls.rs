@@ -270,17 +270,6 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// An error of a connection, with what caused it: the libraries' own words say little.
-pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
-}
-
 /// A file that is no PEM of what it should be.
 pub(super) fn pem(path: &Path, error: &rustls::pki_types::pem::Error) -> Error {
     Error::Pem { path: path.to_owned(), reason: error.to_string() }

@@ -19,16 +19,15 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::client_authority::all;
+use super::client_authority::roots;
 use super::tls::{self, provider};
 use super::witness::SIZE;
 use crate::audit::CosignatureKey;
-use crate::service::{self, Asked, Gathered, Round, Service};
+use crate::service::{self, Asked, Gathered, Round, Service, with_causes};
 
 /// Where a witness is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,12 +156,12 @@ impl WitnessClient {
                 Asked::Cosigned
             }
             Ok(Err(error @ service::Error::Store(_))) => {
-                let error = tls::with_cause(&error);
+                let error = with_causes(&error);
                 tracing::error!(error, "what witnesses have signed cannot be kept");
                 Asked::Cosigned
             }
             Ok(Err(error)) => {
-                let error = tls::with_cause(&error);
+                let error = with_causes(&error);
                 tracing::warn!(witness = self.key.name(), error, "an answer cannot be used");
                 Asked::Invalid
             }
@@ -183,7 +182,7 @@ impl WitnessClient {
             .header(CONTENT_TYPE, "text/plain; charset=utf-8")
             .body(Full::new(body.into()))
             .map_err(|error| error.to_string())?;
-        let answer = self.client.request(request).await.map_err(|error| tls::with_cause(&error))?;
+        let answer = self.client.request(request).await.map_err(|error| with_causes(&error))?;
         let (parts, body) = answer.into_parts();
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.map(str::to_owned);
@@ -201,13 +200,7 @@ fn size(kind: Option<&str>, body: &[u8]) -> Option<u64> {
 
 /// Whose certificates are believed: a CA's, and nobody's without one.
 fn trusting(authority: Option<&Path>) -> Result<ClientConfig, tls::Error> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = authority {
-        for certificate in all::<CertificateDer<'static>>(path)? {
-            let refused = |source| tls::Error::Authority { path: path.to_owned(), source };
-            roots.add(certificate).map_err(refused)?;
-        }
-    }
+    let roots = authority.map_or_else(|| Ok(RootCertStore::empty()), roots)?;
     let builder = ClientConfig::builder_with_provider(provider());
     let builder = builder.with_safe_default_protocol_versions().map_err(tls::Error::Protocol)?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
