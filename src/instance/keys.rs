@@ -9,7 +9,7 @@ use super::Strongroom;
 use crate::crypto::SecretKey;
 use crate::kms;
 use crate::service::{Caller, Error, Service};
-use crate::sse::{Context, DataKey, KeyProvider, ProviderError, WrappedKey};
+use crate::sse::{Context, DataKey, KeyProvider, ProviderError, WrappedKey, would};
 
 /// Data keys for one caller.
 #[derive(Debug, Clone)]
@@ -60,12 +60,7 @@ impl KeyProvider for Keys {
 
     async fn may_generate(&self, key: &str, context: &Context) -> Result<(), ProviderError> {
         let caller = Caller { dry_run: true, ..self.caller() };
-        match self.service.call(caller, generation(key, context)).await.result {
-            Err(error) if error.code() == Error::DryRun.code() => Ok(()),
-            Err(error) => Err(refused(error)),
-            // A dry run that runs made a key, which is thrown away.
-            Ok(_) => Err(ProviderError::Answer),
-        }
+        would(self.service.call(caller, generation(key, context)).await.result.map_err(refused))
     }
 }
 

@@ -40,7 +40,7 @@ mod keys;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -306,14 +306,7 @@ impl Strongroom {
     /// # Errors
     /// [`Error::Tls`]
     pub fn tls(&self, given: Option<&Given>, address: SocketAddr) -> Result<Tls, Error> {
-        Ok(match given {
-            Some(given) => Tls::given(given)?,
-            None => {
-                // The clients' time, not the service's, which may be moved.
-                let now = Clock::default().now();
-                Tls::own(&self.service.folder().join("tls"), address.ip(), now)?
-            }
-        })
+        tls_of(self.service.folder(), given, address)
     }
 
     /// Serves a listener of one's own until `shutdown` resolves, then drains. With `tls`, the port
@@ -446,19 +439,22 @@ pub fn serve_witness(
     given: Option<&Given>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
-    let tls = match given {
-        Some(given) => Tls::given(given)?,
-        None => {
-            let unbound = ([0, 0, 0, 0], 0).into();
-            let address = listener.local_addr();
-            let address = address.map_err(|source| Error::Listen { address: unbound, source })?;
-            let folder = witness.witness().path().join("tls");
-            Tls::own(&folder, address.ip(), Clock::default().now())?
-        }
-    };
+    let unbound = ([0, 0, 0, 0], 0).into();
+    let address = listener.local_addr();
+    let address = address.map_err(|source| Error::Listen { address: unbound, source })?;
+    let tls = tls_of(witness.witness().path(), given, address)?;
     let metrics = Arc::clone(witness.metrics());
     let (router, most) = (witness_router(witness), default_connections());
     Ok(listener::serve(listener, router, Some(tls), most, metrics, shutdown))
+}
+
+/// The certificate that is given, or one of our own, kept in a folder of ours.
+fn tls_of(folder: &Path, given: Option<&Given>, address: SocketAddr) -> Result<Tls, Error> {
+    Ok(match given {
+        Some(given) => Tls::given(given)?,
+        // The clients' time, not the service's, which may be moved.
+        None => Tls::own(&folder.join("tls"), address.ip(), Clock::default().now())?,
+    })
 }
 
 /// Listens on an address.

@@ -26,7 +26,7 @@ use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
 use super::attempts::Attempts;
-use super::provider::{Context, DataKey, KeyProvider, ProviderError, WrappedKey};
+use super::provider::{Context, DataKey, KeyProvider, ProviderError, WrappedKey, would};
 use crate::crypto::mac::{MacHash, mac};
 use crate::crypto::{SecretKey, digest};
 
@@ -288,12 +288,7 @@ impl KeyProvider for AwsKms {
     }
 
     async fn may_generate(&self, key: &str, context: &Context) -> Result<(), ProviderError> {
-        match self.call::<Made>("GenerateDataKey", &generation(key, context, true)).await {
-            Err(ProviderError::Refused { exception, .. }) if exception == WOULD_DO => Ok(()),
-            Err(error) => Err(error),
-            // A dry run that runs made a key, which is thrown away.
-            Ok(_) => Err(ProviderError::Answer),
-        }
+        would(self.call::<Made>("GenerateDataKey", &generation(key, context, true)).await)
     }
 }
 
@@ -342,8 +337,6 @@ fn refusal(status: StatusCode, body: &[u8]) -> ProviderError {
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// Bytes of an answer at the most.
 const MAX_ANSWER: usize = 64 * 1024;
-/// What a dry run answers when the call would be done.
-const WOULD_DO: &str = "DryRunOperationException";
 
 #[cfg(test)]
 mod tests {

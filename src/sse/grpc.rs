@@ -12,7 +12,7 @@ use tonic_types::StatusExt;
 use zeroize::Zeroizing;
 
 use super::attempts::Attempts;
-use super::provider::{Context, DataKey, KeyProvider, ProviderError, WrappedKey};
+use super::provider::{Context, DataKey, KeyProvider, ProviderError, WrappedKey, would};
 use crate::crypto::SecretKey;
 use crate::proto::v1;
 use crate::proto::v1::data_keys_client::DataKeysClient;
@@ -166,12 +166,7 @@ impl KeyProvider for GrpcKeys {
             request.metadata_mut().insert(DRY_RUN, MetadataValue::from_static("true"));
             client.generate_data_key(request).await
         };
-        match self.call(&message, call).await.map_err(provider_error) {
-            Err(ProviderError::Refused { exception, .. }) if exception == WOULD_DO => Ok(()),
-            Err(error) => Err(error),
-            // A dry run that runs made a key, which is thrown away.
-            Ok(_) => Err(ProviderError::Answer),
-        }
+        would(self.call(&message, call).await.map_err(provider_error))
     }
 }
 
@@ -220,5 +215,3 @@ fn provider_error(status: Status) -> ProviderError {
 
 const CONNECT: Duration = Duration::from_secs(3);
 const DRY_RUN: &str = "x-strongroom-dry-run";
-/// What a dry run answers when the call would be done.
-const WOULD_DO: &str = "DryRunOperationException";

@@ -143,6 +143,8 @@ pub use info::{ObjectInfo, SealedPart};
 pub use keyring::Keyring;
 pub use mode::Mode;
 pub use object_key::{ObjectKey, PartSalt, PartSealer};
+#[cfg(feature = "server")]
+pub(crate) use provider::would;
 pub use provider::{Context, DataKey, KeyProvider, ProviderError, WrappedKey, object_context};
 pub use range::RangeOpener;
 pub use refusal::Refusal;

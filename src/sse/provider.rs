@@ -81,6 +81,19 @@ pub enum ProviderError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What a dry run came to: AWS has an exception for one that would be done.
+pub(crate) fn would<T>(asked: Result<T, ProviderError>) -> Result<(), ProviderError> {
+    match asked {
+        Err(ProviderError::Refused { exception, .. }) if exception == WOULD_DO => Ok(()),
+        Err(error) => Err(error),
+        // A dry run that runs made a key, which is thrown away.
+        Ok(_) => Err(ProviderError::Answer),
+    }
+}
+
+/// The exception.
+const WOULD_DO: &str = "DryRunOperationException";
+
 /// What S3 says of it: KMS's exceptions are passed on as `KMS.…`, a denial as `AccessDenied`.
 impl From<&ProviderError> for Refusal {
     fn from(error: &ProviderError) -> Self {
