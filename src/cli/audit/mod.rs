@@ -115,6 +115,12 @@ struct Offline {
 }
 
 impl Offline {
+    /// The store of the data directory, which has to be named.
+    fn needed(&self) -> Result<Strongroom, Error> {
+        let missing = || Error::Usage("name the data directory with --data-dir".to_owned());
+        self.open()?.ok_or_else(missing)
+    }
+
     /// The store of the data directory, where one was named.
     fn open(&self) -> Result<Option<Strongroom>, Error> {
         let Some(folder) = &self.data_dir else { return Ok(None) };

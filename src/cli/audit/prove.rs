@@ -78,23 +78,16 @@ impl Prove {
     /// A running service, for the proof and, where it is wanted, the record.
     async fn ask(&self) -> Result<(ProofFile, Vec<u8>), Error> {
         let mut client = self.connection.audit()?;
-        let mut cosigned = None;
-        if self.cosigned {
-            let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
-            if signed.cosigned_checkpoint.is_empty() {
-                return Err(Error::NotCosigned);
-            }
-            cosigned = Some((signed.cosigned_log_size, signed.cosigned_checkpoint));
-        }
+        let cosigned = match self.cosigned {
+            true => Some(cosigned(&self.connection).await?),
+            false => None,
+        };
         let tree_size = cosigned.as_ref().map(|(size, _)| *size);
         let request = v1::GetInclusionProofRequest { leaf_index: self.index, tree_size };
         let found = client.get_inclusion_proof(request).await?.into_inner();
-        let checkpoint = cosigned.map_or(found.checkpoint, |(_, note)| note);
-        let proof = ProofFile {
-            index: found.leaf_index,
-            hashes: hashes(found.hashes)?,
-            checkpoint: checkpoint.into_bytes(),
-        };
+        let checkpoint = cosigned.map_or_else(|| found.checkpoint.into_bytes(), |(_, note)| note);
+        let proof =
+            ProofFile { index: found.leaf_index, hashes: hashes(found.hashes)?, checkpoint };
         let mut entry = Vec::new();
         if self.entry.is_some() {
             let request = v1::QueryRequest {
@@ -154,6 +147,16 @@ impl Consistency {
             "new_root_hash": hex::encode(proof.new.root),
             "hashes": hashes,
         }))
+    }
+}
+
+/// Size and text of a running service's checkpoint that witnesses have signed. Neither is believed here.
+pub(super) async fn cosigned(connection: &Connection) -> Result<(u64, Vec<u8>), Error> {
+    let request = v1::GetCheckpointRequest {};
+    let signed = connection.audit()?.get_checkpoint(request).await?.into_inner();
+    match signed.cosigned_checkpoint.is_empty() {
+        true => Err(Error::NotCosigned),
+        false => Ok((signed.cosigned_log_size, signed.cosigned_checkpoint.into_bytes())),
     }
 }
 

@@ -1,12 +1,11 @@
 //! `strongroom audit reindex`: the index made anew.
 
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::super::error::Error;
 use super::super::output::Output;
-use super::Offline;
+use super::{Offline, progress};
 
 /// Make the trail's index anew from its records.
 #[derive(Debug, Args)]
@@ -24,10 +23,8 @@ pub(super) struct Reindex {
 
 impl Reindex {
     pub(super) fn run(self) -> Result<(), Error> {
-        let Some(room) = self.offline.open()? else {
-            return Err(Error::Usage("name the data directory with --data-dir".to_owned()));
-        };
-        let bar = ProgressBar::new(room.service().log_head().size).with_message("indexing");
+        let room = self.offline.needed()?;
+        let bar = progress("indexing");
         let done = room.service().reindex_log(|done| bar.set_position(done));
         bar.finish_and_clear();
         room.close()?;

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::super::error::Error;
 use super::super::output::Output;
-use super::Offline;
+use super::{Offline, progress};
 use crate::audit::Keep;
 use crate::instance::Strongroom;
 use crate::service::{self, Sealed};
@@ -37,9 +36,7 @@ pub(super) struct Seal {
 
 impl Seal {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let Some(room) = self.offline.open()? else {
-            return Err(Error::Usage("name the data directory with --data-dir".to_owned()));
-        };
+        let room = self.offline.needed()?;
         let keep = Keep { records: self.keep_records, age: self.keep_age };
         let before = room.service().read_log(crate::audit::Log::sealed_size);
         let sealed = seal(&room, keep).await;
@@ -60,7 +57,7 @@ impl Seal {
 
 /// Seals until nothing more is due.
 async fn seal(room: &Strongroom, keep: Keep) -> Result<(), service::Error> {
-    let bar = ProgressBar::new(room.service().log_head().size).with_message("sealing");
+    let bar = progress("sealing");
     while let Some(Sealed { end, .. }) = room.service().seal(keep).await? {
         bar.set_position(end);
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::connection::Connection;
 use super::super::error::Error;
 use super::super::output::{Output, say};
-use super::prove::consistency;
+use super::prove::{consistency, cosigned};
 use super::rotate::{keys, own_keys};
 use super::site::Site;
 use super::trust::{Believed, Trust, add, names};
@@ -127,11 +127,9 @@ impl Verify {
         let mut client = self.connection.audit()?;
         let mut believed = None;
         if self.trust.wants_witnesses() {
-            let signed = client.get_checkpoint(v1::GetCheckpointRequest {}).await?.into_inner();
             let note = match &self.cosigned {
                 Some(path) => read(path)?,
-                None if signed.cosigned_checkpoint.is_empty() => return Err(Error::NotCosigned),
-                None => signed.cosigned_checkpoint.into_bytes(),
+                None => cosigned(&self.connection).await?.1,
             };
             believed = Some(self.trust.open(&self.keys_of(&note).await?, &note)?);
         }
