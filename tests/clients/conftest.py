@@ -64,6 +64,19 @@ def server():
     assert server.stop() == 0
 
 
+@pytest.fixture(scope="module")
+def own_server():
+    """A server of a module's own, whose trail nobody else writes into."""
+    server = Server("--ephemeral")
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def log(own_server):
+    return Client(own_server.address)
+
+
 @pytest.fixture
 def client(server):
     return Client(server.address)

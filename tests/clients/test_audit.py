@@ -7,20 +7,7 @@ import threading
 import grpc
 import pytest
 from client import Client, Refused
-from conftest import Server
 from tlog import Rejected, leaf_hash, open_checkpoint, root_of
-
-
-@pytest.fixture(scope="module")
-def own_server():
-    server = Server("--ephemeral")
-    yield server
-    assert server.stop() == 0
-
-
-@pytest.fixture
-def log(own_server):
-    return Client(own_server.address)
 
 
 def everything(client, size):

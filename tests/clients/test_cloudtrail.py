@@ -9,18 +9,11 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 from client import Client, Refused
-from conftest import BINARY, Server
+from conftest import BINARY
 from identities import ACCOUNT as KNOWN, REGION, aws, grpc, known, signed, user
 
 ACCOUNT = "444455556666"
 TRAILSCRAPER = os.environ.get("STRONGROOM_TRAILSCRAPER")  # scripts/test sets it
-
-
-@pytest.fixture(scope="module")
-def own_server():
-    server = Server("--ephemeral")
-    yield server
-    assert server.stop() == 0
 
 
 def client_of(server, service, account=ACCOUNT, region=REGION):

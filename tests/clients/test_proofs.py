@@ -9,18 +9,6 @@ ASKED = (("x-strongroom-proof", "inclusion"),)
 PROOF = "x-audit-log-proof-bin"
 
 
-@pytest.fixture(scope="module")
-def own_server():
-    server = Server("--ephemeral")
-    yield server
-    assert server.stop() == 0
-
-
-@pytest.fixture
-def log(own_server):
-    return Client(own_server.address)
-
-
 @pytest.fixture
 def verifier(log):
     return log.call("Audit.GetCheckpoint").verifier_key

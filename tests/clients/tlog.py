@@ -38,13 +38,20 @@ def root_of(hashes):
     return hashes[0]
 
 
-def open_note(note, verifier):
-    """The text of a signed note, when the key has signed it."""
+def read_verifier(verifier, kind):
+    """C2SP signed-note: name, key id and public key of a verifier string of one type."""
     name, key_hash, encoded = verifier.split("+", 2)
     encoded = base64.b64decode(encoded, validate=True)
     key_id = hashlib.sha256(name.encode() + b"\n" + encoded).digest()[:4]
-    if encoded[0] != 1 or key_id.hex() != key_hash:
-        raise Rejected("note", "the verifier string is none of ed25519")
+    if encoded[0] != kind or key_id.hex() != key_hash:
+        whose = {1: "ed25519", 4: "a witness"}[kind]
+        raise Rejected("note", f"the verifier string is none of {whose}")
+    return name, key_id, Ed25519PublicKey.from_public_bytes(encoded[1:])
+
+
+def open_note(note, verifier):
+    """The text of a signed note, when the key has signed it."""
+    name, key_id, key = read_verifier(verifier, 1)
     text, separator, signatures = note.rpartition("\n\n")
     if not separator or not signatures.endswith("\n"):
         raise Rejected("note", "no signatures")
@@ -56,7 +63,6 @@ def open_note(note, verifier):
             raise Rejected("note", "a signature line is none")
         if (signer, signature[:4]) == (name, key_id):
             try:
-                key = Ed25519PublicKey.from_public_bytes(encoded[1:])
                 key.verify(signature[4:], text.encode())
             except InvalidSignature:
                 raise Rejected("note", "the signature is wrong") from None
@@ -256,11 +262,7 @@ def checkpoint_text(origin, size, root):
 
 def cosigned_at(note, verifier):
     """When a witness cosigned a checkpoint, by C2SP tlog-cosignature; None when it has not."""
-    name, key_hash, encoded = verifier.split("+", 2)
-    encoded = base64.b64decode(encoded, validate=True)
-    key_id = hashlib.sha256(name.encode() + b"\n" + encoded).digest()[:4]
-    if encoded[0] != 4 or key_id.hex() != key_hash:
-        raise Rejected("note", "the verifier string is none of a witness")
+    name, key_id, key = read_verifier(verifier, 4)
     text, _, signatures = note.rpartition("\n\n")
     for line in signatures[:-1].split("\n"):
         _, signer, signature = line.split(" ")
@@ -269,7 +271,7 @@ def cosigned_at(note, verifier):
             time, signature = struct.unpack(">Q", signature[4:12])[0], signature[12:]
             try:
                 message = f"cosignature/v1\ntime {time}\n{text}\n"
-                Ed25519PublicKey.from_public_bytes(encoded[1:]).verify(signature, message.encode())
+                key.verify(signature, message.encode())
             except InvalidSignature:
                 raise Rejected("note", "the cosignature is wrong") from None
             return time
