@@ -79,14 +79,12 @@ where
     W: AsyncWrite + Unpin,
 {
     let (mut chunks, mut opened) = (Chunks::new(key, number), Vec::new());
-    let mut buffer = Vec::new();
     let mut total = 0;
     loop {
-        while chunks.wants() {
-            buffer.clear();
-            let wanted = u64::try_from(chunks.missing()).unwrap_or_default();
-            (&mut from).take(wanted).read_to_end(&mut buffer).await?;
-            chunks.push(&buffer);
+        while let Some(missing) = chunks.missing() {
+            let wanted = u64::try_from(missing).unwrap_or_default();
+            let took = (&mut from).take(wanted).read_to_end(chunks.room()).await?;
+            chunks.took(took);
         }
         if !chunks.open(&mut opened)? {
             to.flush().await?;

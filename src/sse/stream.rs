@@ -156,14 +156,16 @@ impl<R: Read> OpenReader<R> {
 impl<R: Read> Read for OpenReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.given == self.opened.len() {
-            while self.chunks.wants() {
-                let mut taken = Vec::new();
-                let wanted = u64::try_from(self.chunks.missing()).unwrap_or(0);
-                let read = self.inner.by_ref().take(wanted).read_to_end(&mut taken);
+            while let Some(missing) = self.chunks.missing() {
+                let room = self.chunks.room();
+                let before = room.len();
+                let wanted = u64::try_from(missing).unwrap_or_default();
+                let read = self.inner.by_ref().take(wanted).read_to_end(room);
+                let took = room.len() - before;
                 // What came before an error is kept, so that the caller may read on after it; only
                 // an empty read without error is the end.
-                if read.is_ok() || !taken.is_empty() {
-                    self.chunks.push(&taken);
+                if read.is_ok() || took > 0 {
+                    self.chunks.took(took);
                 }
                 read?;
             }
@@ -249,12 +251,14 @@ fn invalid(error: Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// A part's body cut into chunks, without any I/O: the last chunk is known by nothing following.
+/// A part's body cut into chunks, without any I/O: the last chunk is known by nothing following. Two buffers
+/// of a chunk take turns: what was read into the one is opened in place and given out for the other.
 pub(super) struct Chunks {
     key: Arc<ObjectKey>,
     number: u16,
     /// Known when the salt was seen.
     cipher: Option<ChunkCipher>,
+    /// What was read and not yet opened.
     held: Vec<u8>,
     index: u64,
     ended: bool,
@@ -276,33 +280,38 @@ impl Chunks {
         }
     }
 
-    /// Whether bytes are needed before anything can be opened.
-    pub(super) fn wants(&self) -> bool {
-        !self.ended && !self.done && !self.refused && self.missing() > 0
-    }
-
-    /// How many: a whole chunk, and one byte that shows that another follows.
-    pub(super) fn missing(&self) -> usize {
-        let (before, len) = match &self.cipher {
-            Some(cipher) => (0, cipher.sealed_chunk_len()),
-            None => (PART_SALT_LEN, CHUNK_LEN),
+    /// How many bytes are needed before anything can be opened: the salt; or the rest of a whole chunk, and
+    /// one that shows that another follows. None when something can be opened, or nothing ever will.
+    pub(super) fn missing(&self) -> Option<usize> {
+        let needed = match &self.cipher {
+            Some(cipher) => cipher.sealed_chunk_len() + 1,
+            None => PART_SALT_LEN,
         };
-        (before + len + 1).saturating_sub(self.held.len())
+        let over = self.ended || self.done || self.refused;
+        needed.checked_sub(self.held.len()).filter(|missing| *missing > 0 && !over)
     }
 
-    /// Takes bytes in; none means the end.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.ended = bytes.is_empty();
-        self.held.extend_from_slice(bytes);
+    /// Where up to [`Self::missing`] bytes are to be appended, and [`Self::took`] told how many.
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+        if let Some(cipher) = &self.cipher {
+            self.held.reserve((cipher.sealed_chunk_len() + 1).saturating_sub(self.held.len()));
+        }
+        &mut self.held
+    }
+
+    /// Goes on after bytes were appended; none means the end.
+    pub(super) fn took(&mut self, count: usize) {
+        self.ended = count == 0;
         if self.cipher.is_none()
-            && let Some((salt, rest)) = self.held.split_first_chunk()
+            && let Some((salt, _)) = self.held.split_first_chunk()
         {
             self.cipher = self.key.part(self.number, salt).ok();
-            self.held = rest.to_vec();
+            self.held.clear();
         }
     }
 
-    /// Opens the next chunk into `out`; false after the last. What it refused once it refuses always.
+    /// Opens the next chunk into `out`, which takes its turn as a buffer; false after the last. What it
+    /// refused once it refuses always.
     pub(super) fn open(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
         out.clear();
         if self.refused {
@@ -314,17 +323,19 @@ impl Chunks {
         // Taken back below, when the chunk has opened.
         self.refused = true;
         let cipher = self.cipher.as_ref().ok_or(Error::Open)?;
-        let full = cipher.sealed_chunk_len();
-        let last = self.held.len() <= full;
-        let rest = if last { Vec::new() } else { self.held.split_off(full) };
-        let mut chunk = std::mem::replace(&mut self.held, rest);
-        let length = match last {
-            true => cipher.open_last(self.index, &mut chunk)?.len(),
-            false => cipher.open(self.index, &mut chunk)?.len(),
+        let following = self.held.get(cipher.sealed_chunk_len()..).unwrap_or_default();
+        let last = following.is_empty();
+        out.extend_from_slice(following);
+        self.held.truncate(cipher.sealed_chunk_len());
+        std::mem::swap(&mut self.held, out);
+        let opened = match last {
+            true => cipher.open_last(self.index, out),
+            false => cipher.open(self.index, out),
         };
-        self.held.reserve(full);
-        chunk.truncate(length);
-        *out = chunk;
+        let opened = opened.map(|plaintext| plaintext.len());
+        // Of what does not open, nothing is left.
+        out.truncate(*opened.as_ref().unwrap_or(&0));
+        opened?;
         self.index += 1;
         self.done = last;
         self.refused = false;
