@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench that panics has failed")]
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -19,7 +20,8 @@ use strongroom::sse::{
 
 const MIB: usize = 1 << 20;
 
-/// 64 MiB on one core: bare cipher, chunks in place, streams, two layers, digests.
+/// 64 MiB: bare cipher on one core and on two, chunks in place, streams beside what copying alone costs,
+/// two layers, digests.
 fn whole(criterion: &mut Criterion) {
     let chunks = 64 * MIB / CHUNK_LEN;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -28,16 +30,15 @@ fn whole(criterion: &mut Criterion) {
     group.sample_size(10);
     group.throughput(Throughput::Bytes(u64::try_from(64 * MIB).unwrap()));
     let bare = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[7; 32]).unwrap());
-    let mut chunk = vec![1; CHUNK_LEN];
     group.bench_function("bare AES-256-GCM, in place", |bencher| {
+        bencher.iter(|| seal_bare(&bare, 0..chunks));
+    });
+    group.bench_function("bare AES-256-GCM, in place, two threads", |bencher| {
         bencher.iter(|| {
-            for index in 0..chunks {
-                let mut nonce = [0; 12];
-                nonce[4..].copy_from_slice(&index.to_be_bytes());
-                let nonce = Nonce::assume_unique_for_key(nonce);
-                let tag = bare.seal_in_place_separate_tag(nonce, Aad::empty(), &mut chunk);
-                let _ = std::hint::black_box(tag.unwrap());
-            }
+            std::thread::scope(|scope| {
+                scope.spawn(|| seal_bare(&bare, 0..chunks / 2));
+                seal_bare(&bare, chunks / 2..chunks);
+            });
         });
     });
     for (name, key) in [("SSE-KMS", one.as_ref()), ("DSSE-KMS", &two)] {
@@ -55,6 +56,17 @@ fn whole(criterion: &mut Criterion) {
     }
     let plaintext = vec![1; 64 * MIB];
     let mut body = Vec::new();
+    group.bench_function("copied into chunks and out of them", |bencher| {
+        bencher.iter(|| {
+            body.clear();
+            let mut chunk = Vec::with_capacity(CHUNK_LEN);
+            for piece in plaintext.chunks(CHUNK_LEN) {
+                chunk.clear();
+                chunk.extend_from_slice(std::hint::black_box(piece));
+                body.extend_from_slice(std::hint::black_box(&chunk));
+            }
+        });
+    });
     let mut seal = |digests: fn() -> Digests| {
         body.clear();
         let sealer = one.seal_part(1).unwrap();
@@ -89,6 +101,18 @@ fn whole(criterion: &mut Criterion) {
         });
     });
     group.finish();
+}
+
+/// Seals as many chunks as there are indexes with the bare cipher: one buffer, again and again.
+fn seal_bare(key: &LessSafeKey, indexes: Range<usize>) {
+    let mut chunk = vec![1; CHUNK_LEN];
+    for index in indexes {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&index.to_be_bytes());
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut chunk);
+        let _ = std::hint::black_box(tag.unwrap());
+    }
 }
 
 /// The S3 Encryption Client's bodies: 64 MiB in one message, on one core.
