@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use strongroom::crypto::SecretKey;
 use strongroom::sse::client_side::{
     AesKeyring, CommitmentPolicy, Description, OpeningKey, Reading, SealingKey, open_buffered,
@@ -17,8 +17,40 @@ use strongroom::sse::{
     CHUNK_LEN, Checksum, Digested, Digests, ObjectInfo, ObjectKey, RangeOpener, RangeReader,
     SealedPart, open_stream, seal_stream, seal_stream_on,
 };
+use tokio::io::AsyncReadExt as _;
 
 const MIB: usize = 1 << 20;
+
+/// How much more memory is resident, at its peak, while 1 GiB is sealed, and while it is sealed and opened. Says
+/// so, and measures nothing else; before the others, as memory that was used once stays resident.
+fn memory(_: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    let key = Arc::new(ObjectKey::new(false).unwrap());
+    let whole = u64::try_from(1024 * MIB).unwrap();
+    let plaintext = || tokio::io::repeat(1).take(whole);
+    let sealer = || key.seal_part(1).unwrap();
+    let cores = std::num::NonZeroUsize::new(2).unwrap();
+    let Some(idle) = peak() else { return };
+    let said = |what: &str| eprintln!("{what}: {} KiB above idle", peak().unwrap_or(idle) - idle);
+    let none = Digests::default;
+    let sink = tokio::io::sink;
+    runtime.block_on(seal_stream(plaintext(), sink(), sealer(), none(), |_| ())).unwrap();
+    said("1 GiB, seal_stream");
+    runtime.block_on(seal_stream_on(cores, plaintext(), sink(), sealer(), none())).unwrap();
+    said("1 GiB, seal_stream_on two cores");
+    let (into, from) = tokio::io::duplex(CHUNK_LEN);
+    let opened = runtime.spawn(open_stream(from, sink(), Arc::clone(&key), 1, |_| ()));
+    runtime.block_on(seal_stream(plaintext(), into, sealer(), none(), |_| ())).unwrap();
+    assert_eq!(runtime.block_on(opened).unwrap().unwrap(), whole);
+    said("1 GiB, seal_stream into open_stream");
+}
+
+/// KiB that were resident at the most; none where the operating system does not say.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
 
 /// 64 MiB: bare cipher on one core and on two, chunks in place, streams beside what copying alone costs,
 /// two layers, digests.
@@ -155,11 +187,11 @@ fn message(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// 1 KiB whole, beside an empty one; 1 MiB out of 1 GiB, beside 1 MiB out of 4 MiB.
+/// 1 KiB and 1 MiB whole, beside an empty one; 1 MiB out of 1 GiB, beside 1 MiB out of 4 MiB.
 fn small(criterion: &mut Criterion) {
     let key = Arc::new(ObjectKey::new(false).unwrap());
     let mut group = criterion.benchmark_group("small");
-    for len in [0, 1024] {
+    for len in [0, 1024, MIB] {
         let plaintext = vec![1; len];
         group.bench_function(format!("seal {len} bytes"), |bencher| {
             bencher.iter(|| {
@@ -192,9 +224,22 @@ fn small(criterion: &mut Criterion) {
                 RangeReader::new(stored.as_slice(), opener).read_to_end(&mut out).unwrap()
             });
         });
+        group.bench_function(format!("1 MiB out of {} MiB, in place", total / MIB), |bencher| {
+            let open = |stored: &mut Vec<u8>| {
+                let mut opener = RangeOpener::new(Arc::clone(&key), &info, range.clone()).unwrap();
+                let (mut rest, mut len) = (stored.as_mut_slice(), 0);
+                while let Some(wanted) = opener.wants() {
+                    let (piece, after) = rest.split_at_mut(wanted);
+                    len += opener.open(piece).unwrap().len();
+                    rest = after;
+                }
+                len
+            };
+            bencher.iter_batched_ref(|| stored.clone(), open, BatchSize::LargeInput);
+        });
     }
     group.finish();
 }
 
-criterion_group!(benches, whole, message, small);
+criterion_group!(benches, memory, whole, message, small);
 criterion_main!(benches);
