@@ -221,7 +221,7 @@ impl Commits {
         let groups = Groups::default();
         let counted = groups.clone();
         let observe = move |group: GroupCommitted| counted.count(group.entries);
-        let committer = Committer::start(medium, HashMap::new(), extend, |_| (), observe).unwrap();
+        let committer = Committer::start(medium, HashMap::new(), 0, extend, |_| (), observe).unwrap();
         Self { committer, groups, _directory: directory }
     }
 

@@ -255,6 +255,7 @@ impl Journal {
         metrics: Arc<Metrics>,
     ) -> Result<Committer<Leaf>, store::Error> {
         let rooms = Arc::clone(&self.rooms);
+        let records = rooms.log.head().size;
         let apply = move |applied: &Applied<'_>| {
             if let Err(error) = rooms.keys.apply(applied) {
                 tracing::error!(%error, "a committed row could not be published");
@@ -263,6 +264,7 @@ impl Journal {
         Committer::start(
             medium,
             revisions,
+            records,
             move |leaves| self.extend(leaves).map_err(|error| error.to_string()),
             apply,
             move |group| metrics.committed(group),

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::rows::{Applied, Change, Revision, Row, RowId, Space, Value};
+use super::rows::{Applied, Change, Revision, Row, RowId, Space, Table, Value};
 use super::{Anchor, Durability, Engine, Error, Sealer, with_causes};
 
 /// What one operation asks to have written.
@@ -94,7 +94,7 @@ pub struct Committer<L> {
 impl<L: Send + 'static> Committer<L> {
     /// Starts the committing thread.
     ///
-    /// `revisions` are those of the state rows now; `extend` turns a group's leaves into rows;
+    /// `revisions` are those of the state rows now, `records` how long the log is; `extend` turns a group's leaves into rows;
     /// `apply` publishes a state row to memory; `observe` is told of each group.
     ///
     /// # Errors
@@ -102,6 +102,7 @@ impl<L: Send + 'static> Committer<L> {
     pub fn start(
         medium: Medium,
         revisions: HashMap<RowId, Revision>,
+        records: u64,
         extend: impl FnMut(Vec<L>) -> Result<Journaled, String> + Send + 'static,
         apply: impl FnMut(&Applied<'_>) + Send + 'static,
         observe: impl FnMut(GroupCommitted) + Send + 'static,
@@ -116,6 +117,7 @@ impl<L: Send + 'static> Committer<L> {
             anchor,
             syncer,
             revisions,
+            records,
             extend: Box::new(extend),
             apply: Box::new(apply),
             observe: Box::new(observe),
@@ -190,6 +192,8 @@ struct Writer<L> {
     anchor: Anchor,
     syncer: AnchorSync,
     revisions: HashMap<RowId, Revision>,
+    /// Entries that were ever accepted.
+    records: u64,
     extend: Extend<L>,
     apply: Box<dyn FnMut(&Applied<'_>) + Send>,
     observe: Box<dyn FnMut(GroupCommitted) + Send>,
@@ -277,6 +281,7 @@ impl<L> Writer<L> {
             }
             match self.seal(entry.changes, &mut group) {
                 Ok(()) => {
+                    self.records += 1;
                     group.leaves.push(entry.leaf);
                     group.replies.push(entry.reply);
                 }
@@ -290,7 +295,7 @@ impl<L> Writer<L> {
     fn seal(&mut self, changes: Vec<Change>, group: &mut Group<L>) -> Result<(), Error> {
         let mut sealed = Vec::with_capacity(changes.len());
         for change in changes {
-            let revision = change.expected.next();
+            let revision = self.revision(&change);
             let stored = match &change.value {
                 Some(value) => Some(self.sealer.seal(&change.row, revision, value)?),
                 None => None,
@@ -308,6 +313,16 @@ impl<L> Writer<L> {
             group.states.push((change.row, revision, change.value));
         }
         Ok(())
+    }
+
+    /// A row that is written again has its next revision. One that is made has a revision that no row of its
+    /// key had before it was removed, as each of those took an entry: who read that one reads another.
+    /// Key material is made once a version, and has the first.
+    fn revision(&self, change: &Change) -> Revision {
+        if change.expected == Revision::default() && change.row.table != Table::Material {
+            return Revision(self.records + 1);
+        }
+        change.expected.next()
     }
 
     /// Extends the log, writes the batch, waits for the disk, writes the anchor: in this order, so
