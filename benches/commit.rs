@@ -134,7 +134,11 @@ where
 /// What a call of [`GenerateRandom`] leaves.
 fn event(number: u64) -> Event {
     let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(i64::try_from(number).unwrap());
-    let id = format!("00000000-0000-4000-8000-{number:012}");
+    // As a service's are: their time in front, the rest random.
+    let (millis, random) =
+        (format!("{:012x}", number / 20), number.wrapping_mul(2_654_435_761) % 4096);
+    let (high, low) = millis.split_at(8);
+    let id = format!("{high}-{low}-7{random:03x}-8000-{number:012}");
     let mut event = Event::new(time, &id, "GenerateRandom", "kms:GenerateRandom");
     event.outcome = Outcome::Success;
     event.principal = "arn:aws:iam::111122223333:root".to_owned();
@@ -221,7 +225,8 @@ impl Commits {
         let groups = Groups::default();
         let counted = groups.clone();
         let observe = move |group: GroupCommitted| counted.count(group.entries);
-        let committer = Committer::start(medium, HashMap::new(), 0, extend, |_| (), observe).unwrap();
+        let committer =
+            Committer::start(medium, HashMap::new(), 0, extend, |_| (), observe).unwrap();
         Self { committer, groups, _directory: directory }
     }
 

@@ -192,7 +192,7 @@ impl Caller {
             door: "in-process",
             source: "in-process".to_owned(),
             user_agent: None,
-            request_id: uuid::Uuid::new_v4().to_string(),
+            request_id: uuid::Uuid::now_v7().to_string(),
             deadline: None,
             trace: None,
             secure: true,
