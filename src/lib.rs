@@ -2,7 +2,7 @@
 //! cryptography and a signed audit trail.
 //!
 //! The floors of the house, from the ground up: [`crypto`] (pure functions on bytes), `store`
-//! (durable bytes and the one commit), the rooms ([`kms`], [`iam`], `audit`), `service` (the walk of
+//! (durable bytes and the one commit), the rooms ([`kms`], [`iam`], `audit`, `objects`), `service` (the walk of
 //! every call), `transport` (the doors), `instance` and `cli`. [`sse`], the companion module, stands
 //! beside them on [`crypto`] and what of [`kms`] and [`proto`] needs no server. Imports point down
 //! only; `tests/layering.rs` checks it.
@@ -24,6 +24,8 @@ pub mod iam;
 #[cfg(feature = "server")]
 pub mod instance;
 pub mod kms;
+#[cfg(feature = "server")]
+pub mod objects;
 pub mod proto;
 #[cfg(feature = "server")]
 pub mod service;

@@ -32,8 +32,8 @@ impl Memory {
             Table::Alias => self.apply_alias(&row.key, *revision, *value),
             Table::Grant => self.apply_grant(&row.key, *revision, *value),
             Table::Key => self.apply_key(&row.key, *revision, *value),
-            // The audit log's own; its room has it.
-            Table::LogKey => Some(()),
+            // Other rooms' own; they have them.
+            Table::Bucket | Table::LogKey | Table::Object | Table::Part | Table::Upload => Some(()),
             Table::Material => self.apply_material(&row.key, *value),
         }
     }

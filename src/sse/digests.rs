@@ -3,7 +3,7 @@
 //! Source: Amazon S3 User Guide, "Checking object integrity"; RFC 1321 (MD5), FIPS 180-4 (SHA).
 
 use aws_lc_rs::digest::{Context as Sha, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
-use crc_fast::{CrcAlgorithm, Digest as Crc};
+use crc_fast::{CrcAlgorithm, Digest as Crc, checksum_combine};
 use md5::{Digest as _, Md5};
 
 /// A checksum that S3 knows, of the whole plaintext.
@@ -36,6 +36,40 @@ impl Checksum {
             Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
             Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
+        }
+    }
+
+    /// Of bytes in memory.
+    #[must_use]
+    pub fn of(self, bytes: &[u8]) -> Vec<u8> {
+        let mut digests = Digests::new(false, &[self]);
+        digests.update(bytes);
+        digests.finish().checksums.into_iter().map(|(_, value)| value).next().unwrap_or_default()
+    }
+
+    /// Of all bytes, out of the values of their parts and the parts' lengths in bytes, in order. Only a CRC can
+    /// be had so; none of other checksums.
+    #[must_use]
+    pub fn of_parts<'a>(self, parts: impl Iterator<Item = (&'a [u8], u64)>) -> Option<Vec<u8>> {
+        let algorithm = self.crc()?;
+        let mut whole: Option<u64> = None;
+        for (value, len) in parts {
+            let value = value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            whole = Some(match whole {
+                None => value,
+                Some(before) => checksum_combine(algorithm, before, value, len),
+            });
+        }
+        let all = whole?.to_be_bytes();
+        all.get(all.len() - self.value_len()..).map(<[u8]>::to_vec)
+    }
+
+    const fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Self::Crc32C => Some(CrcAlgorithm::Crc32Iscsi),
+            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Self::Sha1 | Self::Sha256 => None,
         }
     }
 

@@ -15,7 +15,7 @@ pub enum Space {
     Leaf,
     /// What the store says of itself: format, root key check, checkpoint.
     Meta,
-    /// Keys, material, aliases: sealed values.
+    /// Keys, material, aliases, buckets, objects: sealed values.
     State,
 }
 
@@ -53,6 +53,8 @@ pub struct Row {
 pub enum Table {
     /// Alias name to key.
     Alias,
+    /// Buckets.
+    Bucket,
     /// Grants on keys.
     Grant,
     /// Key metadata.
@@ -61,32 +63,48 @@ pub enum Table {
     LogKey,
     /// Key material, one row a version.
     Material,
+    /// Versions of objects.
+    Object,
+    /// Parts of uploads.
+    Part,
+    /// Uploads in parts.
+    Upload,
 }
 
 impl Table {
+    /// Each of them.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Alias,
+        Self::Bucket,
+        Self::Grant,
+        Self::Key,
+        Self::LogKey,
+        Self::Material,
+        Self::Object,
+        Self::Part,
+        Self::Upload,
+    ];
+
     /// The byte that names the table in stored keys and in associated data.
     #[must_use]
     pub const fn tag(self) -> u8 {
         match self {
             Self::Alias => b'a',
+            Self::Bucket => b'b',
             Self::Grant => b'g',
             Self::Key => b'k',
             Self::LogKey => b'l',
             Self::Material => b'm',
+            Self::Object => b'o',
+            Self::Part => b'p',
+            Self::Upload => b'u',
         }
     }
 
     /// The table of a tag byte.
     #[must_use]
-    pub const fn from_tag(tag: u8) -> Option<Self> {
-        match tag {
-            b'a' => Some(Self::Alias),
-            b'g' => Some(Self::Grant),
-            b'k' => Some(Self::Key),
-            b'l' => Some(Self::LogKey),
-            b'm' => Some(Self::Material),
-            _ => None,
-        }
+    pub fn from_tag(tag: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.tag() == tag)
     }
 }
 
@@ -180,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_row_id_comes_back_from_its_stored_key() {
-        for table in [Table::Alias, Table::Grant, Table::Key, Table::LogKey, Table::Material] {
+        for table in Table::ALL {
             let row = RowId { table, key: b"some key".to_vec() };
             assert_eq!(RowId::from_state_key(&row.state_key()), Some(row));
         }

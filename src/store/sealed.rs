@@ -15,10 +15,14 @@ use crate::crypto::{Purpose, SecretKey, aead, derive, random};
 #[derive(Debug)]
 pub struct Sealer {
     alias: SecretKey,
+    bucket: SecretKey,
     grant: SecretKey,
     key: SecretKey,
     log_key: SecretKey,
     material: SecretKey,
+    object: SecretKey,
+    part: SecretKey,
+    upload: SecretKey,
 }
 
 impl Sealer {
@@ -28,20 +32,28 @@ impl Sealer {
         let table = |table: Table| derive(root, store_id, Purpose::StoredValue, &[table.tag()]);
         Self {
             alias: table(Table::Alias),
+            bucket: table(Table::Bucket),
             grant: table(Table::Grant),
             key: table(Table::Key),
             log_key: table(Table::LogKey),
             material: table(Table::Material),
+            object: table(Table::Object),
+            part: table(Table::Part),
+            upload: table(Table::Upload),
         }
     }
 
     const fn table_key(&self, table: Table) -> &SecretKey {
         match table {
             Table::Alias => &self.alias,
+            Table::Bucket => &self.bucket,
             Table::Grant => &self.grant,
             Table::Key => &self.key,
             Table::LogKey => &self.log_key,
             Table::Material => &self.material,
+            Table::Object => &self.object,
+            Table::Part => &self.part,
+            Table::Upload => &self.upload,
         }
     }
 
