@@ -13,6 +13,10 @@ use super::SecretKey;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
+    /// What SSE-S3 wraps data keys with, from the root key.
+    BucketsSecret,
+    /// One data key of SSE-S3, from the buckets' secret and a salt.
+    BucketsKey,
     /// One ciphertext blob, from a key version's material and the blob's salt.
     CiphertextBlob,
     /// An import token, from the keys' secret and the token's salt.
@@ -49,7 +53,9 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, for the test that labels are distinct.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
+        Self::BucketsSecret,
+        Self::BucketsKey,
         Self::CiphertextBlob,
         Self::ImportToken,
         Self::KeysSecret,
@@ -72,6 +78,8 @@ impl Purpose {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Self::BucketsSecret => "strongroom/v1/buckets-secret",
+            Self::BucketsKey => "strongroom/v1/buckets-key",
             Self::CiphertextBlob => "strongroom/v1/ciphertext-blob",
             Self::ImportToken => "strongroom/v1/import-token",
             Self::KeysSecret => "strongroom/v1/keys-secret",

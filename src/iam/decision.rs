@@ -64,7 +64,7 @@ impl Resource {
     /// Whether it is another account's than the caller's.
     #[must_use]
     pub fn is_foreign(&self, principal: &Principal) -> bool {
-        self.account != principal.account
+        self.account != principal.account || principal.kind == Kind::Anonymous
     }
 }
 

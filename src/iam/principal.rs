@@ -90,6 +90,12 @@ impl Principal {
         Self::new("strongroom.internal".to_owned(), account, account, Kind::Service)
     }
 
+    /// Nobody in particular: who calls without saying who, and may do what everybody may.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new("anonymous".to_owned(), NOBODY, NOBODY, Kind::Anonymous)
+    }
+
     /// The ARN that stands for the caller in `aws:PrincipalArn`: the role's for its sessions.
     #[must_use]
     pub fn lasting_arn(&self) -> &str {
@@ -168,6 +174,9 @@ fn is_account_name(name: &str, account: &str) -> bool {
     name == account || root() == Some(account)
 }
 
+/// The account of who has none.
+const NOBODY: &str = "000000000000";
+
 /// What roots have: nothing, and nothing that limits them.
 static BARE: LazyLock<Arc<Standing>> = LazyLock::new(Arc::default);
 
@@ -197,9 +206,9 @@ mod tests {
         assert_eq!(caller.user_name(), None);
         let root = Principal::root("111122223333", None);
         assert_eq!(root.named_by(&root.arn), Some(Naming::Account));
-        let nobody = Principal::new("*".to_owned(), "", "", Kind::Anonymous);
+        let nobody = Principal::anonymous();
         assert_eq!(nobody.named_by("*"), Some(Naming::Everyone));
-        assert_eq!(nobody.named_by(""), None);
+        assert_eq!((nobody.named_by(&nobody.arn), nobody.named_by(NOBODY)), (None, None));
     }
 
     #[test]

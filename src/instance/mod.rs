@@ -35,7 +35,6 @@
 //! # }
 //! ```
 
-mod keys;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -57,7 +56,7 @@ use crate::audit::{self, Expectation, Keep, Report, WitnessPolicy};
 use crate::clock::Clock;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service, Witnessing};
 use crate::transport::capacity::{default_connections, possible_connections};
-pub use keys::Keys;
+pub use crate::service::Keys;
 
 pub use crate::transport::client_authority::ClientAuthority;
 use crate::transport::listener::{self, Peer, Version};
@@ -252,6 +251,12 @@ impl Strongroom {
         self.service.call(Caller::in_process(), request).await.result
     }
 
+    /// Data keys for whoever `caller` is, in this process: see [`Service::keys`].
+    #[must_use]
+    pub fn keys(&self, caller: Caller) -> Keys {
+        self.service.keys(caller)
+    }
+
     /// The trail, for tests of what a service called.
     #[must_use]
     pub const fn audit(&self) -> Trail<'_> {
@@ -322,6 +327,7 @@ impl Strongroom {
     ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
         let router: Router = router(&self.service)?;
         self.service.sweep_in_background();
+        self.service.sweep_bodies_in_background();
         let sealing = self.service.seal_in_background();
         let metrics = Arc::clone(self.service.metrics());
         let service = Arc::downgrade(&self.service);

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use super::Error;
 use super::certificate::Certificate;
 use super::credentials::Credentials;
-use super::session::{Session, secret_of};
+use super::session::{SESSION_PREFIX, Session, secret_of};
 use super::signature::Signed;
 use super::trace::TraceParent;
-use crate::crypto::SecretKey;
+use crate::crypto::{Plaintext, SecretKey};
 use crate::iam::Principal;
 use crate::kms::id::{is_account, is_region};
 
@@ -40,6 +40,13 @@ enum Presented {
     Unproved(String, Option<String>),
     /// A signed request.
     Signed(Box<Signed>),
+    /// An access key id, and what goes with it, whose signature the door has checked with the secret that
+    /// this service gave it.
+    Proved(String, Option<String>),
+    /// An access key id whose signature the door has found wrong; what is wrong with it.
+    Disproved(String, String),
+    /// Nothing, at a door where everybody may be meant.
+    Anonymous,
     /// An access key id with a body that was not read to its end, and so cannot be checked.
     Unread(String, Unread),
     /// Nothing, where AWS insists on a signature.
@@ -59,6 +66,9 @@ impl std::fmt::Debug for Presented {
             Self::Certificate(_) => "Certificate",
             Self::Unproved(..) => "Unproved",
             Self::Signed(_) => "Signed",
+            Self::Proved(..) => "Proved",
+            Self::Disproved(..) => "Disproved",
+            Self::Anonymous => "Anonymous",
             Self::Unread(..) => "Unread",
             Self::Missing => "Missing",
             Self::Malformed(_) => "Malformed",
@@ -92,6 +102,31 @@ impl Credential {
         Self(Presented::Signed(Box::new(signed)))
     }
 
+    /// An access key id and the session token beside it, if there is one, whose signature its door has
+    /// checked with [`super::Service::signing_secret`].
+    #[must_use]
+    pub const fn proved(id: String, session_token: Option<String>) -> Self {
+        Self(Presented::Proved(id, session_token))
+    }
+
+    /// An access key id whose signature its door has checked in the same way and found wrong.
+    #[must_use]
+    pub const fn disproved(id: String, what: String) -> Self {
+        Self(Presented::Disproved(id, what))
+    }
+
+    /// Nothing, at a door where a resource's policy may mean everybody.
+    #[must_use]
+    pub const fn anonymous() -> Self {
+        Self(Presented::Anonymous)
+    }
+
+    /// Whether nobody says to be calling.
+    #[must_use]
+    pub const fn is_anonymous(&self) -> bool {
+        matches!(self.0, Presented::Anonymous)
+    }
+
     /// A signed request whose body was not read to its end.
     #[must_use]
     pub const fn unread(id: String, why: Unread) -> Self {
@@ -116,10 +151,12 @@ impl Credential {
         match &self.0 {
             // What follows the id of a session's key is its secret.
             Presented::Bearer(text) => match text.split_once(':') {
-                Some((id, _)) if id.starts_with("ASIA") => Some(id),
+                Some((id, _)) if id.starts_with(SESSION_PREFIX) => Some(id),
                 _ => known.is_none().then_some(text),
             },
-            Presented::Unproved(id, _) => Some(id),
+            Presented::Unproved(id, _) | Presented::Proved(id, _) | Presented::Disproved(id, _) => {
+                Some(id)
+            }
             Presented::Signed(signed) => Some(&signed.id),
             Presented::Unread(id, _) => Some(id),
             Presented::InProcess
@@ -127,6 +164,7 @@ impl Credential {
             | Presented::Certificate(_)
             | Presented::Missing
             | Presented::Malformed(_)
+            | Presented::Anonymous
             | Presented::Own(_) => None,
         }
     }
@@ -253,6 +291,8 @@ pub(super) fn authenticate(credential: &Credential, known: Known<'_>) -> Result<
             credentials.certificate(presented).cloned()
         }
         (Presented::Own(account), _) => Ok(Principal::service(account)),
+        (Presented::Disproved(_, what), _) => Err(Error::InvalidSignature(what.clone())),
+        (Presented::Anonymous, _) => Ok(Principal::anonymous()),
         (Presented::Missing, _) | (Presented::Nothing, Some(_)) => {
             Err(Error::MissingAuthentication)
         }
@@ -261,7 +301,9 @@ pub(super) fn authenticate(credential: &Credential, known: Known<'_>) -> Result<
         (Presented::Signed(signed), None) => {
             unproved(&signed.id, signed.session_token.as_deref(), known)
         }
-        (Presented::Unproved(id, token), None) => unproved(id, token.as_deref(), known),
+        (Presented::Unproved(id, token) | Presented::Proved(id, token), None) => {
+            unproved(id, token.as_deref(), known)
+        }
         (Presented::Unread(_, why), Some(_)) => Err((*why).into()),
         // A door looks for credentials before it reads a signature; these came in between.
         (Presented::Unproved(..), Some(_)) => Err(Error::UnknownCredential),
@@ -276,18 +318,32 @@ pub(super) fn authenticate(credential: &Credential, known: Known<'_>) -> Result<
         }
         (Presented::Signed(signed), Some(credentials)) => {
             signed.check_scope(known.now)?;
-            let Some(token) = &signed.session_token else {
-                let held = credentials.access_key(&signed.id).ok_or(Error::UnknownCredential)?;
-                signed.check_signature(&held.secret)?;
-                let access_key_id = Some(signed.id.clone());
-                return Ok(Principal { access_key_id, ..held.principal.as_ref().clone() });
-            };
-            let session = Session::open(known.sessions, &signed.id, token);
-            let session = session.ok_or(Error::UnknownCredential)?;
-            signed.check_signature(&secret_of(known.sessions, &signed.id))?;
-            session.principal(Some(credentials), known.now)
+            let check = |secret: &Plaintext| signed.check_signature(secret);
+            keys_holder(&signed.id, signed.session_token.as_deref(), credentials, known, check)
+        }
+        (Presented::Proved(id, token), Some(credentials)) => {
+            keys_holder(id, token.as_deref(), credentials, known, |_| Ok(()))
         }
     }
+}
+
+/// Whose an access key is, once `check` finds that its secret was used: of a session where there is a token.
+fn keys_holder(
+    id: &str,
+    token: Option<&str>,
+    credentials: &Credentials,
+    known: Known<'_>,
+    check: impl FnOnce(&Plaintext) -> Result<(), Error>,
+) -> Result<Principal, Error> {
+    let Some(token) = token else {
+        let held = credentials.access_key(id).ok_or(Error::UnknownCredential)?;
+        check(&held.secret)?;
+        let access_key_id = Some(id.to_owned());
+        return Ok(Principal { access_key_id, ..held.principal.as_ref().clone() });
+    };
+    let session = Session::open(known.sessions, id, token).ok_or(Error::UnknownCredential)?;
+    check(&secret_of(known.sessions, id))?;
+    session.principal(Some(credentials), known.now)
 }
 
 /// The session whose keys a bearer presents: `ID:SECRET:TOKEN`. A token without its secret proves nothing.

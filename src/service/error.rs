@@ -1,12 +1,14 @@
 //! The one error table: every refusal's name, HTTP status and gRPC code, which all doors read.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use tonic::Code;
 
+use super::s3::S3Refusal;
 use crate::audit::InvalidLookup;
 use crate::iam::Malformed;
-use crate::{audit, kms, store};
+use crate::{audit, kms, objects, store};
 
 /// Why a call was not answered with a result.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +70,12 @@ pub enum Error {
     /// A signature is not that of its key, or not of now.
     #[error("{0}")]
     InvalidSignature(String),
+    /// The room of buckets and objects refused.
+    #[error(transparent)]
+    Objects(#[from] objects::Error),
+    /// What the door of S3 refused before an operation was reached.
+    #[error("{}", .0.message)]
+    S3(S3Refusal),
     /// What would be thrown away is meant to be kept.
     #[error(
         "only a service that was started with --ephemeral can be reset: others keep what they have"
@@ -225,6 +233,24 @@ impl Error {
             Self::MissingAuthentication => {
                 ("MissingAuthenticationTokenException", 400, Code::Unauthenticated)
             }
+            // Their names are S3's, see [`Self::code`].
+            Self::Objects(_) | Self::S3(_) => {
+                let status = match self {
+                    Self::S3(refusal) => refusal.status,
+                    Self::Objects(error) => error.status(),
+                    _ => 500,
+                };
+                let code = match status {
+                    404 => Code::NotFound,
+                    409 => Code::AlreadyExists,
+                    304 | 412 => Code::FailedPrecondition,
+                    403 => Code::PermissionDenied,
+                    501 => Code::Unimplemented,
+                    500.. => Code::Internal,
+                    _ => Code::InvalidArgument,
+                };
+                ("InternalError", status, code)
+            }
             Self::NotResettable => ("UnsupportedOperationException", 400, Code::FailedPrecondition),
             Self::PackedPolicyTooLarge => {
                 ("PackedPolicyTooLargeException", 400, Code::InvalidArgument)
@@ -244,7 +270,16 @@ impl Error {
 
     /// The error's name: AWS's exception where there is one.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Objects(error) => error.code().into(),
+            Self::S3(refusal) => refusal.code.clone().into(),
+            _ => self.row().0.into(),
+        }
+    }
+
+    /// The same of what is no room's of objects.
+    pub(super) const fn row_name(&self) -> &'static str {
         self.row().0
     }
 
@@ -263,20 +298,21 @@ impl Error {
     /// Whether it is a refusal of who called rather than of what was asked.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::AccessDenied { .. }
-                | Self::AccessHidden { .. }
-                | Self::ExpiredToken
-                | Self::IncompleteSignature(_)
-                | Self::InvalidSignature(_)
-                | Self::MissingAuthentication
-                | Self::SessionCannot
-                | Self::SharedCertificate(_)
-                | Self::Unauthenticated
-                | Self::UnknownCertificate(_)
-                | Self::UnknownCredential
-        )
+        matches!(self, Self::S3(refusal) if refusal.status == 403)
+            || matches!(
+                self,
+                Self::AccessDenied { .. }
+                    | Self::AccessHidden { .. }
+                    | Self::ExpiredToken
+                    | Self::IncompleteSignature(_)
+                    | Self::InvalidSignature(_)
+                    | Self::MissingAuthentication
+                    | Self::SessionCannot
+                    | Self::SharedCertificate(_)
+                    | Self::Unauthenticated
+                    | Self::UnknownCertificate(_)
+                    | Self::UnknownCredential
+            )
     }
 }
 
@@ -293,7 +329,7 @@ mod tests {
             (Error::UnknownOperation, "UnknownOperationException", 404),
         ];
         for (error, code, status) in cases {
-            assert_eq!((error.code(), error.http_status()), (code, status));
+            assert_eq!((error.code().as_ref(), error.http_status()), (code, status));
         }
     }
 }

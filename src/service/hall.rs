@@ -17,9 +17,11 @@ use super::metrics::{Metrics, Reading};
 use super::opening::{Opened, temporary_folder};
 use super::operation::Rooms;
 use super::rate::Rate;
+use super::session::{SESSION_PREFIX, secret_of};
 use super::slow_lane::SlowLane;
 use crate::audit::{self, Head, Keep, Log, WitnessPolicy};
 use crate::clock::Clock;
+use crate::crypto::Plaintext;
 use crate::store::Durability;
 
 /// How to open a service.
@@ -42,6 +44,8 @@ pub struct Options {
     /// Where the trail's oldest records go: a folder, or the URL of an object store. When there is none,
     /// where they went before; at first, `archive` in the data directory.
     pub audit_archive: Option<String>,
+    /// Whether SSE-C is taken over connections on which others can listen, for test suites.
+    pub customer_keys_in_clear: bool,
     /// What of the trail stays in the store while the service runs; everything, unless it is said.
     pub audit_keep: Keep,
 }
@@ -92,6 +96,7 @@ pub struct Service {
     witnesses: WitnessPolicy,
     audit_archive: Option<String>,
     audit_keep: Keep,
+    customer_keys_in_clear: bool,
     sealing: tokio::sync::Mutex<()>,
     closing: watch::Sender<bool>,
 }
@@ -127,6 +132,7 @@ impl Service {
             witnesses: options.witnesses,
             audit_archive: options.audit_archive,
             audit_keep: options.audit_keep,
+            customer_keys_in_clear: options.customer_keys_in_clear,
             sealing: tokio::sync::Mutex::default(),
             closing: watch::Sender::new(false),
         }))
@@ -274,6 +280,23 @@ impl Service {
     /// How many calls a second are answered, if that is limited.
     pub(super) const fn rate(&self) -> Option<&Rate> {
         self.rate.as_ref()
+    }
+
+    /// Whether SSE-C is taken over connections on which others can listen.
+    pub(super) const fn takes_customer_keys_in_clear(&self) -> bool {
+        self.customer_keys_in_clear
+    }
+
+    /// The secret of an access key, for a door that checks signatures: of the credentials file, or of a
+    /// session of ours. Whose call it then is, [`Credential::proved`] has the walk find out.
+    #[must_use]
+    pub fn signing_secret(&self, access_key_id: &str) -> Option<Plaintext> {
+        if access_key_id.starts_with(SESSION_PREFIX) {
+            return Some(secret_of(&self.rooms().sessions, access_key_id));
+        }
+        let credentials = self.credentials()?;
+        let held = credentials.access_key(access_key_id)?;
+        Some(Plaintext::from(held.secret.expose().to_vec()))
     }
 
     /// Who signs this log's checkpoints, too.

@@ -26,6 +26,8 @@
 //! | `sweep.rs` | what is done when its time has come |
 //! | `sessions.rs` | who the caller is, and for how long: STS |
 //! | `lookup.rs` | CloudTrail's lookup in the trail |
+//! | `s3/` | Amazon S3: bytes stored, sealed and opened around their walk |
+//! | `data_keys.rs` | data keys for one caller, each by a walk of its own |
 //! | `last_usage.rs` | when a key was last used |
 //! | `explain.rs` | why somebody may do something, or may not |
 //! | `trace.rs` | the caller's place in a trace |
@@ -48,6 +50,7 @@ mod cosigning;
 mod credential;
 mod credentials;
 mod credentials_file;
+mod data_keys;
 mod error;
 mod explain;
 mod hall;
@@ -64,6 +67,7 @@ mod permit;
 mod policies;
 mod proofs;
 mod rate;
+mod s3;
 mod sealing;
 mod session;
 mod sessions;
@@ -81,6 +85,7 @@ pub use certificate::Certificate;
 pub use cosigning::{Asked, Gathered, Round};
 pub use credential::{Caller, Credential, Unread};
 pub use credentials::{Beside, Credentials, Error as CredentialsError};
+pub use data_keys::Keys;
 pub use error::Error;
 pub use explain::{ExplainAccess, Explained, check_policy};
 pub use hall::{Options, RootKey, Service};
@@ -91,6 +96,10 @@ pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};
 pub use proofs::{GetConsistencyProof, GetInclusionProof, Proved};
+pub use s3::{
+    AnswerHeaders, Begun, ByteStream, Expected, Incoming, Opened as OpenedObject, PartStored,
+    RangeAsked, S3Refusal, Stored,
+};
 pub use sealing::Sealed;
 pub use session::SessionKeys;
 pub use sessions::{AssumeRole, AssumedRole, CallerIdentity, GetCallerIdentity, GetSessionToken};

@@ -20,9 +20,12 @@ use super::log_files::Readers;
 use super::metrics::Metrics;
 use super::operation::Rooms;
 use super::policies::Policies;
+use super::s3::{Bodies, OWN_KEY, OwnKeys};
 use crate::audit::{self, Cosigned, Leaf, Log, LogSigner};
 use crate::crypto::{Purpose, SecretKey, derive};
 use crate::kms::Directory;
+use crate::objects::Objects;
+use crate::sse::{Keyring, Limits};
 use crate::store::{
     self, Anchor, Applied, Committer, DataDirectory, Direction, Durability, Journaled, Medium,
     Revision, RowId, Space, Table,
@@ -37,6 +40,10 @@ pub(super) struct Opened {
     pub(super) size: watch::Receiver<u64>,
     /// Who has read its files of late.
     pub(super) readers: Readers,
+    /// The bytes of objects.
+    pub(super) bodies: Bodies,
+    /// The keys of objects.
+    pub(super) keyring: Keyring,
     directory: Mutex<Option<DataDirectory>>,
     durability: Durability,
 }
@@ -56,8 +63,12 @@ impl Opened {
         let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
         let sessions = derive(&directory.root, &directory.store_id, Purpose::SessionsSecret, b"");
         let (keys, policies) = (Directory::new(secret), Policies::default());
+        let objects = Objects::default();
+        let s3 = derive(&directory.root, &directory.store_id, Purpose::BucketsSecret, b"");
+        let bodies = Bodies::open(directory.path(), durability)?;
+        let keyring = Keyring::new(Arc::new(OwnKeys::new(s3)), OWN_KEY, Limits::default());
         let cosigned = RwLock::new(open_cosigned(&directory, &log)?.map(Arc::new));
-        let rooms = Arc::new(Rooms { keys, policies, log, cosigned, sessions });
+        let rooms = Arc::new(Rooms { keys, policies, objects, log, cosigned, sessions });
         let revisions = replay(&directory, &rooms)?;
         let (grown, size) = watch::channel(rooms.log.head().size);
         let journal = Journal { rooms: Arc::clone(&rooms), grown };
@@ -69,7 +80,7 @@ impl Opened {
         };
         let committer = journal.start(medium, revisions, Arc::clone(metrics))?;
         let (readers, directory) = (Readers::default(), Mutex::new(Some(directory)));
-        Ok(Self { rooms, committer, size, readers, directory, durability })
+        Ok(Self { rooms, committer, size, readers, bodies, keyring, directory, durability })
     }
 
     /// Finishes what is queued and, when nobody else holds a store that is on disk, leaves the
@@ -232,13 +243,26 @@ fn replay(
             .ok_or_else(|| store::Error::Damaged("a row of an unknown table".to_owned()))?;
         let (revision, value) = directory.sealer.open(&row, &stored)?;
         rooms
-            .keys
             .apply(&Applied { row: &row, revision, value: Some(value.expose()) })
-            .map_err(|error| store::Error::Damaged(error.to_string()))?;
+            .map_err(store::Error::Damaged)?;
         revisions.insert(row, revision);
     }
     rooms.keys.check().map_err(store::Error::Damaged)?;
     Ok(revisions)
+}
+
+impl Rooms {
+    /// Publishes one row to the room that it is of.
+    fn apply(&self, applied: &Applied<'_>) -> Result<(), String> {
+        match applied.row.table {
+            Table::Bucket | Table::Object | Table::Part | Table::Upload => {
+                self.objects.apply(applied)
+            }
+            Table::Alias | Table::Grant | Table::Key | Table::LogKey | Table::Material => {
+                self.keys.apply(applied)
+            }
+        }
+    }
 }
 
 /// What the committing thread keeps: the log and the rooms' memory.
@@ -257,7 +281,7 @@ impl Journal {
         let rooms = Arc::clone(&self.rooms);
         let records = rooms.log.head().size;
         let apply = move |applied: &Applied<'_>| {
-            if let Err(error) = rooms.keys.apply(applied) {
+            if let Err(error) = rooms.apply(applied) {
                 tracing::error!(%error, "a committed row could not be published");
             }
         };

@@ -16,6 +16,7 @@ use crate::audit::{Cosigned, Event, Log};
 use crate::crypto::SecretKey;
 use crate::iam::Resource;
 use crate::kms::{self, Directory, Scope};
+use crate::objects::{self, Objects};
 use crate::store::{Revision, RowId};
 
 /// What the rooms know: the memory that operations read, published by the commit.
@@ -25,6 +26,8 @@ pub struct Rooms {
     pub keys: Directory,
     /// Key policies, as they were read.
     pub policies: Policies,
+    /// Buckets and objects.
+    pub objects: Objects,
     /// The audit trail.
     pub log: Log,
     /// The newest checkpoint that enough witnesses have signed.
@@ -62,6 +65,12 @@ impl Circumstances<'_> {
     pub(super) const fn call(&self) -> kms::Call<'_> {
         kms::Call { scope: &self.scope, now: self.now }
     }
+
+    /// As the room of objects takes them, for who may.
+    pub(super) fn object_call<'a>(&'a self, permit: &'a Permit) -> objects::Call<'a> {
+        let (account, region) = (self.scope.account(), self.scope.region());
+        objects::Call { account, region, principal: &permit.principal().arn, now: self.now }
+    }
 }
 
 /// An action and what it is done to.
@@ -75,6 +84,8 @@ pub struct Target {
     pub(super) key: Option<Arc<kms::KeyEntry>>,
     /// The alias by which the caller named it.
     pub(super) alias: Option<String>,
+    /// What conditions see of it beside.
+    pub(super) about: kms::Known,
     /// The rows by which it was found, that the commit compares: the decision holds for these.
     pub(super) reads: Vec<(RowId, Revision)>,
 }

@@ -69,7 +69,7 @@ impl Session {
     pub(super) fn begin(arn: &str, now: DateTime<Utc>, lasting: TimeDelta) -> Result<Self, Error> {
         let drawn: [u8; 16] = random::array().map_err(|_| Error::Internal)?;
         Ok(Self {
-            id: unique_id("ASIA", &drawn),
+            id: unique_id(SESSION_PREFIX, &drawn),
             arn: arn.to_owned(),
             name: None,
             policy: None,
@@ -139,6 +139,9 @@ impl Session {
         Ok(principal)
     }
 }
+
+/// What the ids of sessions' access keys begin with.
+pub(super) const SESSION_PREFIX: &str = "ASIA";
 
 /// The secret of a session's access key.
 pub(super) fn secret_of(secret: &SecretKey, id: &str) -> Plaintext {

@@ -62,10 +62,10 @@ fn of_target(context: &mut Context, rooms: &Rooms, target: &Target, mut known: K
         context.put_all("kms:ResourceAliases", aliases.iter().map(|alias| alias.name.to_string()));
     }
     context.put("aws:ResourceAccount", &target.resource.account);
-    for (name, values) in known.0 {
+    for (name, values) in known.0.iter().chain(&target.about.0) {
         match values {
-            Values::One(value) => context.put(name, value),
-            Values::Many(values) => context.put_all(name, values),
+            Values::One(value) => context.put(name.clone(), value),
+            Values::Many(values) => context.put_all(name.clone(), values),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Named {
 impl Named {
     pub(super) fn named(self, action: &'static str) -> Target {
         let Self { resource, key, alias, reads } = self;
-        Target { action, resource, key, alias, reads }
+        Target { action, resource, key, alias, about: kms::Known::default(), reads }
     }
 
     pub(super) const fn bare(resource: Resource) -> Self {

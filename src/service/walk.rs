@@ -6,13 +6,13 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::Error;
-use super::credential::{Caller, authenticate};
+use super::credential::{Caller, Known, authenticate};
 use super::hall::Service;
 use super::opening::Opened;
 use super::operation::{Circumstances, Executed, Operation, Rooms, Weight};
 use super::operations::registered_name;
 use super::pending::{Pending, Recorded, Writes};
-use super::permit::{authorise, hidden};
+use super::permit::{Permit, authorise, hidden};
 use crate::audit::{Event, LogChange, Outcome, ProofFile, SUCCESSOR};
 use crate::iam::Principal;
 use crate::kms::{self, Scope};
@@ -50,10 +50,57 @@ impl Service {
         reply
     }
 
+    /// Takes a call through the walk that has work to do between being allowed and being executed: bytes
+    /// to store, keys to ask for. `prepare` is given the request once the caller may do it, and gives it
+    /// back for its execution; then it walks from the start, as what was so may have changed meanwhile.
+    ///
+    /// What `prepare` refuses is the call's own refusal, in its one record.
+    pub(super) async fn call_prepared<O, F>(
+        self: &Arc<Self>,
+        caller: Caller,
+        request: O,
+        prepare: impl FnOnce(O) -> F + Send,
+    ) -> Reply<O::Output>
+    where
+        O: Operation,
+        F: Future<Output = Result<O, Error>> + Send,
+    {
+        let begun = Instant::now();
+        let span = call_span(&caller, O::NAME);
+        let reply = async {
+            let opened = self.opened();
+            let mut event = self.begin(&caller, O::NAME, O::ACTION, O::READ_ONLY);
+            request.record(&mut event);
+            let refused = match self.decide(&opened.rooms, &caller, &request, &mut event) {
+                Ok(()) => match prepare(request).await {
+                    // What was prepared is of this store, not of one that took its place since.
+                    Ok(request) => return self.walk_on(Some(opened), caller, request).await,
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            close(&mut event, &refused);
+            let settled = settle(&opened, (event, Err(refused)), &caller).await;
+            Reply::of(&opened, caller.request_id, settled).await
+        };
+        let reply = reply.instrument(span.clone()).await;
+        span.in_scope(|| self.ended(&reply, O::NAME, begun));
+        reply
+    }
+
     async fn walk<O: Operation>(self: &Arc<Self>, caller: Caller, request: O) -> Reply<O::Output> {
+        self.walk_on(None, caller, request).await
+    }
+
+    async fn walk_on<O: Operation>(
+        self: &Arc<Self>,
+        store: Option<Arc<Opened>>,
+        caller: Caller,
+        request: O,
+    ) -> Reply<O::Output> {
         let request = Arc::new(request);
         for _ in 0..ATTEMPTS {
-            let opened = self.opened();
+            let opened = store.clone().unwrap_or_else(|| self.opened());
             let apart = || {
                 let (service, request) = (Arc::clone(self), Arc::clone(&request));
                 let (who, store) = (caller.clone(), Arc::clone(&opened));
@@ -175,7 +222,7 @@ impl Service {
         };
         self.metrics().called(operation, outcome, took);
         let outcome = outcome.map_or("unrecorded", Outcome::as_str);
-        let error = reply.result.as_ref().err().map(Error::code);
+        let error = reply.result.as_ref().err().map(|error| error.code().into_owned());
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(outcome, error, log_index = reply.log_index, micros, "call");
     }
@@ -205,6 +252,19 @@ impl Service {
         (event, outcome)
     }
 
+    /// Authenticate and authorise, without executing.
+    fn decide<O: Operation>(
+        &self,
+        rooms: &Rooms,
+        caller: &Caller,
+        request: &O,
+        event: &mut Event,
+    ) -> Result<(), Error> {
+        let credentials = self.credentials();
+        let known = rooms.known(credentials.as_deref(), event.time);
+        Allowed::of(rooms, caller, known, request, event).map(drop)
+    }
+
     fn decide_and_execute<O: Operation>(
         &self,
         rooms: &Rooms,
@@ -214,31 +274,9 @@ impl Service {
     ) -> Result<Executed<O::Output>, Error> {
         let credentials = self.credentials();
         let known = rooms.known(credentials.as_deref(), event.time);
-        let principal = authenticate(&caller.credential, known)?;
-        sign_in(event, &principal);
-        if caller.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Err(Error::DeadlineExceeded);
-        }
-        let region = caller.valid_region().ok_or(Error::InvalidRegion)?;
-        if let Some(message) = request.violations().message() {
-            return Err(Error::Kms(kms::Error::Validation(message)));
-        }
-        let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
-        let at = Circumstances { scope, now: event.time, caller, known: credentials.as_deref() };
-        let absent = |error| match error {
-            Error::Kms(kms::Error::Hidden) => hidden(&principal, O::ACTION),
-            Error::AccessHidden { action, .. } => hidden(&principal, &action),
-            other => other,
-        };
-        let targets = request.targets(rooms, &at).map_err(absent)?;
-        let key = targets.iter().find(|target| target.key.is_some());
-        event.key = key.map(|target| target.resource.arn.clone());
-        let permit = authorise(&principal, rooms, request, &at, &targets).map_err(|refusal| {
-            event.decided_by = refusal.decided_by;
-            refusal.error
-        })?;
-        event.decided_by = Some(permit.decided_by().to_owned());
-        let mut executed = request.execute(rooms, &at, &permit).map_err(absent)?;
+        let Allowed { at, permit } = Allowed::of(rooms, caller, known, request, event)?;
+        let executed = request.execute(rooms, &at, &permit);
+        let mut executed = executed.map_err(|error| absent::<O>(permit.principal(), error))?;
         executed.writes.rely_on(permit.reads());
         if caller.dry_run && O::DRY_RUN { Err(Error::DryRun) } else { Ok(executed) }
     }
@@ -253,6 +291,54 @@ impl Service {
         let id = caller.credential.access_key_id(self.credentials().as_deref());
         event.access_key_id = id.map(str::to_owned);
         event
+    }
+}
+
+/// A call that may be executed.
+struct Allowed<'a> {
+    at: Circumstances<'a>,
+    permit: Permit,
+}
+
+impl<'a> Allowed<'a> {
+    /// The first half of the walk, and what the record says of it.
+    fn of<O: Operation>(
+        rooms: &Rooms,
+        caller: &'a Caller,
+        known: Known<'a>,
+        request: &O,
+        event: &mut Event,
+    ) -> Result<Self, Error> {
+        let principal = authenticate(&caller.credential, known)?;
+        sign_in(event, &principal);
+        if caller.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(Error::DeadlineExceeded);
+        }
+        let region = caller.valid_region().ok_or(Error::InvalidRegion)?;
+        if let Some(message) = request.violations().message() {
+            return Err(Error::Kms(kms::Error::Validation(message)));
+        }
+        let scope = Scope::new(&principal.account, region).map_err(Error::Kms)?;
+        let at = Circumstances { scope, now: event.time, caller, known: known.credentials };
+        let targets = request.targets(rooms, &at);
+        let targets = targets.map_err(|error| absent::<O>(&principal, error))?;
+        let key = targets.iter().find(|target| target.key.is_some());
+        event.key = key.map(|target| target.resource.arn.clone());
+        let permit = authorise(&principal, rooms, request, &at, &targets).map_err(|refusal| {
+            event.decided_by = refusal.decided_by;
+            refusal.error
+        })?;
+        event.decided_by = Some(permit.decided_by().to_owned());
+        Ok(Self { at, permit })
+    }
+}
+
+/// What is hidden says who may not do what.
+fn absent<O: Operation>(principal: &Principal, error: Error) -> Error {
+    match error {
+        Error::Kms(kms::Error::Hidden) => hidden(principal, O::ACTION),
+        Error::AccessHidden { action, .. } => hidden(principal, &action),
+        other => other,
     }
 }
 
@@ -285,6 +371,19 @@ fn call_span(caller: &Caller, operation: &'static str) -> Span {
         trace.adopt(&span);
     }
     span
+}
+
+impl<T> Reply<T> {
+    /// The same call with what is made of its result.
+    pub(super) fn map<U>(self, made: impl FnOnce(T) -> U) -> Reply<U> {
+        self.and_then(|result| Ok(made(result)))
+    }
+
+    /// The same call with what is made of its result, if that can be made.
+    pub(super) fn and_then<U>(self, made: impl FnOnce(T) -> Result<U, Error>) -> Reply<U> {
+        let Self { request_id, log_index, proof, result } = self;
+        Reply { request_id, log_index, proof, result: result.and_then(made) }
+    }
 }
 
 type Attempt<T> = (Event, Result<Executed<T>, Error>);
@@ -330,7 +429,8 @@ fn sign_in(event: &mut Event, principal: &Principal) {
 
 fn close(event: &mut Event, error: &Error) {
     event.outcome = outcome_of(error);
-    event.error_code = Some(error.code().to_owned());
+    let is_s3 = event.action.starts_with("s3:");
+    event.error_code = Some(if is_s3 { error.s3().code } else { error.code().into_owned() });
     event.error_message = Some(error.to_string());
 }
 

@@ -80,6 +80,9 @@ impl Encryption {
         if !asked_kms && headers.first_of(&[Header::KeyId, Header::Context]).is_some() {
             return Err(Refusal::KmsHeader(asked.map(str::to_owned)));
         }
+        if matches!(mode, Some(Mode::Kms | Mode::Dsse)) && !arrival.signature_v4 {
+            return Err(Refusal::SignatureVersion);
+        }
         // Who asks for a mode gets that mode's default key, not the bucket's.
         let named =
             if asked.is_some() { headers.value(Header::KeyId) } else { bucket.key.as_deref() };
@@ -202,6 +205,9 @@ pub fn customer_key_for_part(
     arrival: Arrival<'_>,
 ) -> Result<Option<CustomerKey>, Refusal> {
     match (Names::OBJECT.are_in(headers), mode == Some(Mode::Customer)) {
+        (false, false) if matches!(mode, Some(Mode::Kms | Mode::Dsse)) && !arrival.signature_v4 => {
+            Err(Refusal::SignatureVersion)
+        }
         (false, false) => Ok(None),
         (true, true) if !arrival.secure => Err(Refusal::InsecureConnection),
         (true, true) => CustomerKey::parse(headers, &Names::OBJECT, Refusal::KeyInvalid).map(Some),

@@ -2,6 +2,7 @@
 //!
 //! Source: AWS STS API Reference, version 2011-06-15; AWS Query protocol.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -225,8 +226,8 @@ fn write_members(text: &mut String, output: &Value) {
 }
 
 /// The query protocol has names and statuses of its own.
-fn named(error: &Error) -> (&'static str, u16) {
-    match error {
+fn named(error: &Error) -> (Cow<'static, str>, u16) {
+    let (name, status) = match error {
         Error::AccessDenied { .. } | Error::AccessHidden { .. } | Error::SessionCannot => {
             ("AccessDenied", 403)
         }
@@ -238,8 +239,12 @@ fn named(error: &Error) -> (&'static str, u16) {
         Error::PackedPolicyTooLarge => ("PackedPolicyTooLarge", 400),
         Error::UnknownCredential | Error::Unauthenticated => ("InvalidClientTokenId", 403),
         Error::UnknownOperation => ("InvalidAction", 400),
-        other => (other.code().trim_end_matches("Exception"), other.http_status()),
-    }
+        other => {
+            let name = other.code().trim_end_matches("Exception").to_owned();
+            return (name.into(), other.http_status());
+        }
+    };
+    (name.into(), status)
 }
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";

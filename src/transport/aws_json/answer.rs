@@ -40,8 +40,8 @@ impl Answer {
         // As AWS: answers carry plaintext and keys.
         let private = "no-cache, no-store, must-revalidate, private";
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(private));
-        if let Some(code) = code {
-            headers.insert("x-amzn-errortype", HeaderValue::from_static(code));
+        if let Some(code) = code.and_then(|code| HeaderValue::try_from(code.as_ref()).ok()) {
+            headers.insert("x-amzn-errortype", code);
         }
         self.label(headers);
         response

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::Strongroom;
+use super::Error;
+use super::credential::Caller;
+use super::hall::Service;
 use crate::crypto::SecretKey;
 use crate::kms;
-use crate::service::{Caller, Error, Service};
+
 use crate::sse::{Context, DataKey, KeyProvider, ProviderError, WrappedKey, would};
 
 /// Data keys for one caller.
@@ -18,12 +20,12 @@ pub struct Keys {
     caller: Caller,
 }
 
-impl Strongroom {
+impl Service {
     /// Data keys for whoever `caller` is. With [`Caller::via`] they come through a service: AWS-managed
     /// keys, such as `alias/aws/s3`, are used so alone.
     #[must_use]
-    pub fn keys(&self, caller: Caller) -> Keys {
-        Keys { service: Arc::clone(self.service()), caller }
+    pub fn keys(self: &Arc<Self>, caller: Caller) -> Keys {
+        Keys { service: Arc::clone(self), caller }
     }
 }
 
@@ -78,7 +80,7 @@ fn secret(plaintext: &crate::crypto::Plaintext) -> Result<SecretKey, ProviderErr
 }
 
 fn refused(error: Error) -> ProviderError {
-    match error.code() {
+    match error.code().as_ref() {
         "ServiceUnavailableException" => ProviderError::Unavailable(Box::new(error)),
         exception => {
             ProviderError::Refused { exception: exception.to_owned(), message: error.to_string() }
