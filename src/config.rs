@@ -43,6 +43,12 @@ pub(crate) struct File {
     pub(crate) audit_keep_age: Option<Duration>,
     /// Where traces are sent: a collector's address for OTLP over gRPC.
     pub(crate) otlp_endpoint: Option<String>,
+    /// Names under which buckets are asked for by name.
+    #[serde(default)]
+    pub(crate) domain: Vec<String>,
+    /// Whether SSE-C's keys are taken over plain HTTP.
+    #[serde(default)]
+    pub(crate) sse_c_over_http: bool,
     /// Who signs the log's checkpoints, too.
     #[serde(default)]
     pub(crate) witness: Vec<Witness>,

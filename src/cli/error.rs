@@ -37,6 +37,9 @@ pub(super) enum Error {
         #[source]
         source: service::CredentialsError,
     },
+    /// What should be a domain is none.
+    #[error(transparent)]
+    Domain(#[from] instance::NotADomain),
     /// The address of the service is none.
     #[error("{0:?} is no address of a service; expected something like http://127.0.0.1:4566")]
     Endpoint(String),

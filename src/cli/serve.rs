@@ -15,7 +15,9 @@ use super::hardening;
 use super::output::{note, say};
 use crate::audit::{CosignatureKey, Keep};
 use crate::config;
-use crate::instance::{self, ClientAuthority, Given, Strongroom, Tls, WitnessAddress, bind};
+use crate::instance::{
+    self, ClientAuthority, Domain, Given, Strongroom, Tls, WitnessAddress, bind,
+};
 use crate::service::{Credentials, Service, with_causes};
 
 /// Run the service until it is told to stop (SIGINT or SIGTERM)
@@ -81,12 +83,19 @@ pub(super) struct Serve {
     /// there are few [default: any]
     #[arg(long, env = "STRONGROOM_AUDIT_KEEP_AGE", value_name = "AGE", value_parser = humantime::parse_duration)]
     audit_keep_age: Option<Duration>,
+    /// Answer for buckets by their names under this one, too: `bucket.s3.example`; may be said several times
+    /// [default: under `localhost` alone]
+    #[arg(long, env = "STRONGROOM_DOMAIN", value_name = "NAME", value_delimiter = ',')]
+    domain: Vec<Domain>,
+    /// Take SSE-C's keys over plain HTTP, too, where everybody in between can read them: for test suites
+    #[arg(long)]
+    sse_c_over_http: bool,
     /// Send traces there: a collector's address, OTLP over gRPC
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
     /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `client_ca`, `client_crl`,
     /// `credentials`, `max_connections`, `max_requests_per_second`, `audit_archive`, `audit_keep_records`,
-    /// `audit_keep_age`, `otlp_endpoint`, `witness_quorum` and `[[witness]]` tables with `url`, `key` and `ca`
+    /// `audit_keep_age`, `domain`, `sse_c_over_http`, `otlp_endpoint`, `witness_quorum` and `[[witness]]` tables with `url`, `key` and `ca`
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -133,6 +142,17 @@ impl Serve {
         if let Some(most) = self.max_requests_per_second.or(file.max_requests_per_second) {
             builder = builder.max_requests_per_second(most);
         }
+        if self.sse_c_over_http || file.sse_c_over_http {
+            builder = builder.customer_keys_in_clear();
+        }
+        let named = match self.domain.is_empty() {
+            true => {
+                let named = file.domain.iter().map(|name| name.parse());
+                named.collect::<Result<_, _>>().map_err(instance::Error::NotADomain)?
+            }
+            false => self.domain,
+        };
+        builder = named.into_iter().fold(builder, instance::Builder::domain);
         for witness in file.witness {
             let key = CosignatureKey::parse(&witness.key)?;
             let authority = witness.ca;

@@ -35,7 +35,6 @@
 //! # }
 //! ```
 
-
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -54,12 +53,14 @@ use zeroize::Zeroizing;
 
 use crate::audit::{self, Expectation, Keep, Report, WitnessPolicy};
 use crate::clock::Clock;
+pub use crate::service::Keys;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service, Witnessing};
 use crate::transport::capacity::{default_connections, possible_connections};
-pub use crate::service::Keys;
 
 pub use crate::transport::client_authority::ClientAuthority;
 use crate::transport::listener::{self, Peer, Version};
+use crate::transport::s3::Domains;
+pub use crate::transport::s3::{Domain, NotADomain};
 use crate::transport::tls;
 pub use crate::transport::tls::{Given, Tls};
 pub use crate::transport::witnesses::WitnessAddress;
@@ -72,6 +73,7 @@ pub struct Strongroom {
     service: Arc<Service>,
     max_connections: Option<usize>,
     witnesses: Vec<WitnessAddress>,
+    domains: Domains,
 }
 
 /// How to make a [`Strongroom`].
@@ -81,6 +83,7 @@ pub struct Builder {
     max_connections: Option<usize>,
     witnesses: Vec<WitnessAddress>,
     quorum: Option<usize>,
+    domains: Vec<Domain>,
 }
 
 /// Why an instance could not be made or reached.
@@ -96,6 +99,9 @@ pub enum Error {
     /// The service refused to open or close.
     #[error(transparent)]
     Service(#[from] service::Error),
+    /// What is said to be a domain is none.
+    #[error(transparent)]
+    NotADomain(#[from] NotADomain),
     /// The operating system does not let this process have as many connections.
     #[error(
         "{asked} connections need more open files than this process may have: {possible} are \
@@ -181,6 +187,21 @@ impl Builder {
         self
     }
 
+    /// Takes SSE-C's keys over connections on which others can listen, for test suites.
+    #[must_use]
+    pub fn customer_keys_in_clear(mut self) -> Self {
+        self.options.customer_keys_in_clear = true;
+        self
+    }
+
+    /// Answers for buckets by their names under `domain`, too: `bucket.s3.example`; may be said several times.
+    /// Under `localhost` it always does.
+    #[must_use]
+    pub fn domain(mut self, domain: Domain) -> Self {
+        self.domains.push(domain);
+        self
+    }
+
     /// Takes checkpoints to a witness while the instance serves; may be said several times.
     #[must_use]
     pub fn witness(mut self, witness: WitnessAddress) -> Self {
@@ -232,7 +253,8 @@ impl Builder {
         self.options.witnesses = policy.map_err(Error::Witnesses)?;
         let service = Service::open(self.options)?;
         let (max_connections, witnesses) = (self.max_connections, self.witnesses);
-        Ok(Strongroom { service, max_connections, witnesses })
+        let domains = Domains::new(self.domains);
+        Ok(Strongroom { service, max_connections, witnesses, domains })
     }
 }
 
@@ -274,7 +296,7 @@ impl Strongroom {
     /// # Errors
     /// [`Error::Reflection`]
     pub fn channel(&self) -> Result<Channel, Error> {
-        let router = router(&self.service)?;
+        let router = router(&self.service, &self.domains)?;
         let connector = service_fn(move |_| {
             let (client, server) = tokio::io::duplex(PIPE_BYTES);
             let address = "in-process".to_owned();
@@ -325,7 +347,7 @@ impl Strongroom {
         tls: Option<Tls>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
-        let router: Router = router(&self.service)?;
+        let router: Router = router(&self.service, &self.domains)?;
         self.service.sweep_in_background();
         self.service.sweep_bodies_in_background();
         let sealing = self.service.seal_in_background();

@@ -2,6 +2,7 @@
 //! of its messages itself.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
@@ -17,6 +19,8 @@ use crate::service::Unread;
 /// How much of a body that is too long is read and dropped. Without it the connection would end while
 /// the client still writes, and most clients would not come to read why.
 const DROPPED_BYTES: usize = 16 * 1024 * 1024;
+/// How long that may take.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a whole body may take. Without it, whoever sends all but the last byte holds its memory.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -55,13 +59,80 @@ pub(super) fn timed(body: Body) -> Body {
     timed_to(Instant::now() + BODY_TIMEOUT, body)
 }
 
+/// The same body, of which something has to come every half minute: for objects, which may be large. Who
+/// reads it later is given a status that says so.
+pub(super) fn paced(body: Body) -> Body {
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    Body::new(Timed { body, deadline, pace: Some(BODY_TIMEOUT), timer: None })
+}
+
+/// A body that is kept while somebody reads it, so that what that one leaves can be dropped.
+pub(super) struct Kept(Arc<Mutex<Body>>);
+
+impl Kept {
+    /// Keeps a body; the other one reads it.
+    pub(super) fn new(body: Body) -> (Self, Body) {
+        let shared = Arc::new(Mutex::new(body));
+        (Self(Arc::clone(&shared)), Body::new(Shared(shared)))
+    }
+
+    /// Reads and drops what was left: a client that still writes does not come to read why it need not. Whether
+    /// that was all, so that the connection can carry another request.
+    pub(super) async fn drop_rest(self) -> bool {
+        tokio::time::timeout(DROP_TIMEOUT, self.drop_all()).await.unwrap_or(false)
+    }
+
+    async fn drop_all(self) -> bool {
+        let mut body = Shared(self.0);
+        let mut left = DROPPED_BYTES;
+        loop {
+            if body.is_end_stream() {
+                return true;
+            }
+            match body.frame().await {
+                None => return true,
+                Some(Err(_)) => return false,
+                Some(Ok(frame)) => {
+                    let len = frame.data_ref().map_or(0, Bytes::len);
+                    let Some(less) = left.checked_sub(len) else { return false };
+                    left = less;
+                }
+            }
+        }
+    }
+}
+
+struct Shared(Arc<Mutex<Body>>);
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut *self.0.lock()).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.lock().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.lock().size_hint()
+    }
+}
+
 fn timed_to(deadline: Instant, body: Body) -> Body {
-    Body::new(Timed { body, deadline, timer: None })
+    Body::new(Timed { body, deadline, pace: None, timer: None })
 }
 
 struct Timed {
     body: Body,
     deadline: Instant,
+    /// How long each frame may take; none where the whole body has its time.
+    pace: Option<Duration>,
     /// Made when a frame is waited for; most bodies are there whole.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -75,6 +146,10 @@ impl HttpBody for Timed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            if let Some(pace) = self.pace {
+                self.deadline = Instant::now() + pace;
+                self.timer = None;
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let deadline = self.deadline;
@@ -117,6 +192,44 @@ mod tests {
         let endless = begun().chain(stream::pending::<Result<_, std::io::Error>>());
         let read = within(Duration::from_millis(1), Body::from_stream(endless), 10);
         assert_eq!(read.await, Err(Unread::Late));
+    }
+
+    #[tokio::test]
+    async fn each_frame_of_a_paced_body_has_its_time() {
+        let pace = Some(Duration::from_millis(40));
+        let body = |frames| {
+            let deadline = Instant::now() + Duration::from_millis(40);
+            Body::new(Timed { body: frames, deadline, pace, timer: None })
+        };
+        let slow = stream::unfold(0, |count| async move {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+            (count < 4).then(|| (Ok::<_, std::io::Error>(Bytes::from_static(b"x")), count + 1))
+        });
+        let whole = body(Body::from_stream(slow)).collect().await.unwrap();
+        assert_eq!(whole.to_bytes(), "xxxx", "longer in all than one frame may take");
+        let stuck = stream::iter([Ok(Bytes::from_static(b"x"))])
+            .chain(stream::pending::<Result<_, std::io::Error>>());
+        assert!(body(Body::from_stream(stuck)).collect().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_is_dropped_up_to_a_limit() {
+        let pieces = |count: usize| {
+            let piece = Bytes::from(vec![0; 1 << 20]);
+            Body::from_stream(stream::iter(
+                (0..count).map(move |_| Ok::<_, std::io::Error>(piece.clone())),
+            ))
+        };
+        for (count, whole) in [(0, true), (3, true), (17, true), (18, false)] {
+            let (kept, mut reading) = Kept::new(pieces(count));
+            if count > 2 {
+                reading.frame().await.unwrap().unwrap();
+            }
+            drop(reading);
+            assert_eq!(kept.drop_rest().await, whole, "{count}");
+        }
+        let (kept, _) = Kept::new(pieces(18));
+        assert!(!kept.drop_rest().await);
     }
 
     #[tokio::test]

@@ -11,6 +11,8 @@
 //! | `body.rs` | bodies, whole and bounded |
 //! | `sigv4.rs` | who signs, from header or query |
 //! | `aws_json/` | AWS KMS, JSON 1.1 |
+//! | `console/` | pages for people, under `/_strongroom/` |
+//! | `s3/` | Amazon S3, REST and XML |
 //! | `log_files.rs` | the audit trail as files |
 //! | `sts.rs` | AWS STS: who am I |
 //! | `witness.rs` | a witness's `add-checkpoint` |
@@ -21,11 +23,13 @@ pub mod aws_json;
 mod body;
 pub mod capacity;
 pub mod client_authority;
+mod console;
 pub mod grpc;
 pub mod listener;
 mod log_files;
 mod pages;
 mod router;
+pub mod s3;
 mod sigv4;
 mod sts;
 pub mod tls;

@@ -25,12 +25,13 @@ use serde_json::json;
 use tonic::Status;
 
 use super::listener::Peer;
+use super::s3::Domains;
 use crate::service::Service;
 
 /// Passes on what no page of another site can have asked for. With credentials everything is passed on,
 /// as no page has any, unless its browser has shown a certificate.
 pub(super) async fn keep_out(
-    State(service): State<Arc<Service>>,
+    State((service, domains)): State<(Arc<Service>, Domains)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -39,7 +40,7 @@ pub(super) async fn keep_out(
     let certified = certified.is_some_and(|ConnectInfo(peer)| peer.certificate.is_some());
     let refused = if service.knows_callers() {
         (certified && is_from_elsewhere(uri, headers)).then_some(FOREIGN_CERTIFICATE)
-    } else if !is_asked_by_local_name(uri, headers) {
+    } else if !is_asked_by_local_name(uri, headers, &domains) {
         Some(FOREIGN_NAME)
     } else if is_from_elsewhere(uri, headers) {
         Some(FOREIGN_ORIGIN)
@@ -69,10 +70,12 @@ pub(super) fn is_from_elsewhere(uri: &Uri, headers: &HeaderMap) -> bool {
 
 /// Whether every name that a request is addressed to is one that nobody can point elsewhere. HTTP/2 has it
 /// in its pseudo-header, `Host` or both.
-fn is_asked_by_local_name(uri: &Uri, headers: &HeaderMap) -> bool {
+fn is_asked_by_local_name(uri: &Uri, headers: &HeaderMap, domains: &Domains) -> bool {
+    // The operator has said of a domain that it is this service's.
+    let is_own = |host: &Authority| is_local(host) || domains.has(host.as_str());
     let mut hosts = headers.get_all(HOST).iter();
-    uri.authority().is_none_or(is_local)
-        && hosts.all(|host| Authority::try_from(host.as_bytes()).is_ok_and(|host| is_local(&host)))
+    uri.authority().is_none_or(is_own)
+        && hosts.all(|host| Authority::try_from(host.as_bytes()).is_ok_and(|host| is_own(&host)))
 }
 
 fn is_local(authority: &Authority) -> bool {
@@ -116,13 +119,33 @@ mod tests {
             ("", false),
         ] {
             let headers = HeaderMap::from_iter([(HOST, name.parse().unwrap())]);
-            assert_eq!(is_asked_by_local_name(&Uri::from_static("/"), &headers), local, "{name}");
+            assert_eq!(is_asked(&Uri::from_static("/"), &headers), local, "{name}");
             if let Ok(uri) = format!("http://{name}/").parse() {
-                assert_eq!(is_asked_by_local_name(&uri, &HeaderMap::new()), local, "{name}");
+                assert_eq!(is_asked(&uri, &HeaderMap::new()), local, "{name}");
             }
         }
         let both = HeaderMap::from_iter([(HOST, "evil.example".parse().unwrap())]);
-        assert!(!is_asked_by_local_name(&Uri::from_static("http://localhost/"), &both));
+        assert!(!is_asked(&Uri::from_static("http://localhost/"), &both));
+    }
+
+    #[test]
+    fn the_domain_of_buckets_is_ones_own_name() {
+        let domains = Domains::new(vec!["s3.example".parse().unwrap()]);
+        for (name, own) in [
+            ("s3.example:4566", true),
+            ("photos.s3.example", true),
+            ("evil.example", false),
+            ("s3.example.evil.test", false),
+            ("photos.s3.example@evil.test", false),
+        ] {
+            let headers = HeaderMap::from_iter([(HOST, name.parse().unwrap())]);
+            let found = is_asked_by_local_name(&Uri::from_static("/"), &headers, &domains);
+            assert_eq!(found, own, "{name}");
+        }
+    }
+
+    fn is_asked(uri: &Uri, headers: &HeaderMap) -> bool {
+        is_asked_by_local_name(uri, headers, &Domains::default())
     }
 
     #[test]

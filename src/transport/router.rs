@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Uri};
@@ -13,24 +13,46 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
+use super::s3::{self, Domains};
 use super::sigv4::header;
-use super::{aws_json, grpc, log_files, pages, sts};
+use super::{aws_json, console, grpc, log_files, pages, sts};
 use crate::service::{Credential, Error, Service};
 
-/// Everything that one port answers.
+/// What the handlers here have in common.
+#[derive(Clone)]
+struct Doors {
+    service: Arc<Service>,
+    s3: Arc<s3::Door>,
+}
+
+impl FromRef<Doors> for Arc<Service> {
+    fn from_ref(doors: &Doors) -> Self {
+        Self::clone(&doors.service)
+    }
+}
+
+/// Everything that one port answers. `domains` are the names under which buckets are asked for by name.
 ///
 /// # Errors
 /// When the reflection service cannot read the compiled descriptors.
-pub fn router(service: &Arc<Service>) -> Result<Router, tonic_reflection::server::Error> {
+pub fn router(
+    service: &Arc<Service>,
+    domains: &Domains,
+) -> Result<Router, tonic_reflection::server::Error> {
+    let doors =
+        Doors { service: Arc::clone(service), s3: Arc::new(s3::Door::new(service, domains)) };
     let plain = Router::new()
         .route("/_strongroom/health", get(health))
         .route("/_strongroom/metrics", get(metrics))
         .route("/_strongroom/reset", post(reset))
         .route(log_files::ROUTE, get(log_files::read))
-        .route("/", post(aws).get(query))
-        .with_state(Arc::clone(service));
-    let whole = plain.merge(grpc::router(service)?).fallback(unknown);
-    let whole = whole.layer(from_fn_with_state(Arc::clone(service), pages::keep_out));
+        .route("/", post(aws).get(query).fallback(object))
+        .with_state(doors.clone());
+    let plain = plain.merge(console::routes(service));
+    let rest = move |request| object(State(doors.clone()), request);
+    let whole = plain.merge(grpc::router(service)?).fallback(rest);
+    let own = (Arc::clone(service), domains.clone());
+    let whole = whole.layer(from_fn_with_state(own, pages::keep_out));
     Ok(whole.layer(from_fn(bounded_headers)))
 }
 
@@ -82,7 +104,8 @@ async fn reset(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap
 }
 
 /// `POST /`: AWS's JSON and query protocols, told apart by their headers.
-async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response {
+async fn aws(State(doors): State<Doors>, request: Request) -> Response {
+    let service = Arc::clone(&doors.service);
     let (target, is_form) = {
         let text = |name: &str| header(request.headers(), name);
         let target = text("x-amz-target").and_then(aws_json::Target::parse);
@@ -95,22 +118,31 @@ async fn aws(State(service): State<Arc<Service>>, request: Request) -> Response 
         None if is_form || sts::is_query(request.uri().query().unwrap_or_default()) => {
             sts::handle(service, request).await
         }
-        None => unknown().await,
+        None => object(State(doors), request).await,
     }
 }
 
 /// `GET /`: AWS's query protocol, as presigned requests to STS use it.
-async fn query(State(service): State<Arc<Service>>, request: Request) -> Response {
+async fn query(State(doors): State<Doors>, request: Request) -> Response {
     match request.uri().query() {
-        Some(query) if sts::is_query(query) => sts::handle(service, request).await,
-        _ => unknown().await,
+        Some(query) if sts::is_query(query) => sts::handle(doors.service, request).await,
+        _ => object(State(doors), request).await,
     }
+}
+
+/// Everything else is a bucket or an object, but for what can only be meant for another door.
+async fn object(State(doors): State<Doors>, request: Request) -> Response {
+    let kind = header(request.headers(), "content-type").unwrap_or_default();
+    if kind.starts_with("application/grpc") || request.uri().path().starts_with("/_strongroom/") {
+        return unknown().await;
+    }
+    doors.s3.handle(request).await
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
 async fn unknown() -> Response {
-    let text = "strongroom speaks gRPC (strongroom.v1, with reflection) and AWS KMS's JSON here; \
-                health is at /_strongroom/health\n";
+    let text = "strongroom speaks gRPC (strongroom.v1, with reflection), AWS KMS's JSON and Amazon S3 \
+                here; health is at /_strongroom/health\n";
     (StatusCode::NOT_FOUND, text).into_response()
 }

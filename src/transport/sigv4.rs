@@ -25,15 +25,7 @@ pub(super) fn caller(
     body: Result<&[u8], Unread>,
     name: &'static str,
 ) -> Caller {
-    let mut caller = Caller::in_process();
-    caller.door = "aws";
-    if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<Peer>>() {
-        caller.source.clone_from(&peer.address);
-        caller.secure = peer.secure;
-    }
-    let agent = header(&parts.headers, "user-agent");
-    caller.user_agent = agent.map(|agent| agent.chars().take(256).collect());
-    caller.trace = header(&parts.headers, "traceparent").and_then(TraceParent::parse);
+    let mut caller = arriving(parts, "aws");
     caller.credential = match presented(parts) {
         Ok(None) => Credential::missing(),
         Ok(Some(found)) => {
@@ -52,25 +44,39 @@ pub(super) fn caller(
     caller
 }
 
+/// Whoever calls, as far as the connection and the headers tell; who that is, is still to be read.
+pub(super) fn arriving(parts: &Parts, door: &'static str) -> Caller {
+    let mut caller = Caller::in_process();
+    caller.door = door;
+    if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<Peer>>() {
+        caller.source.clone_from(&peer.address);
+        caller.secure = peer.secure;
+    }
+    let agent = header(&parts.headers, "user-agent");
+    caller.user_agent = agent.map(|agent| agent.chars().take(256).collect());
+    caller.trace = header(&parts.headers, "traceparent").and_then(TraceParent::parse);
+    caller
+}
+
 /// What a request says of its signature.
 #[derive(Debug, PartialEq, Eq)]
-struct Presented {
-    id: String,
+pub(super) struct Presented {
+    pub(super) id: String,
     date: String,
-    region: String,
-    service: String,
+    pub(super) region: String,
+    pub(super) service: String,
     term: String,
-    time: Option<DateTime<Utc>>,
+    pub(super) time: Option<DateTime<Utc>>,
     signed_headers: Vec<String>,
     signature: String,
-    session_token: Option<String>,
+    pub(super) session_token: Option<String>,
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const UNORDERED: &str = "'SignedHeaders' must name each header once, in alphabetical order.";
 
 /// From the `Authorization` header, or else from the query.
-fn presented(parts: &Parts) -> Result<Option<Presented>, String> {
+pub(super) fn presented(parts: &Parts) -> Result<Option<Presented>, String> {
     if let Some(header) = parts.headers.get("authorization") {
         let header = header.to_str().map_err(|_| "Authorization is not text.".to_owned())?;
         return from_header(header, &parts.headers).map(Some);
@@ -186,7 +192,7 @@ impl Presented {
     /// swap `x-amz-target` would have another operation done.
     ///
     /// Source: IAM User Guide, "Create a signed AWS API request", "Canonical headers".
-    fn unsigned_headers(&self, headers: &HeaderMap) -> Vec<String> {
+    pub(super) fn unsigned_headers(&self, headers: &HeaderMap) -> Vec<String> {
         let present = headers.keys().map(HeaderName::as_str);
         let wanted = present.filter(|name| name.starts_with("x-amz-"));
         let unsigned = |name: &&str| !self.signed_headers.iter().any(|signed| signed == name);

@@ -18,6 +18,7 @@ use strongroom::sse::{
     customer_key_for_reading, open_bytes,
 };
 use strongroom::transport::aws_json::{TRANSLATED, reads};
+use strongroom::transport::s3::{decoded, read_encryption};
 
 /// Replays a corpus; returns the names of the files that were accepted.
 fn accepted(target: &str, accepts: impl Fn(&[u8]) -> bool) -> Vec<String> {
@@ -55,6 +56,19 @@ fn objects() {
     assert_eq!(accepted("object", one), ["customer", "whole"]);
     let two = |bytes: &[u8]| open_bytes(&OpeningKeys::Two(&inner, &outer), &name, bytes).is_ok();
     assert_eq!(accepted("object", two), ["two-layers"]);
+}
+
+/// Bodies in chunks, of five bytes each.
+#[test]
+fn bodies_in_chunks() {
+    let reads = |body: &[u8]| decoded(body, 5, 3).is_some_and(|(content, _)| content == b"hello");
+    assert_eq!(accepted("aws_chunked", reads), ["plain", "signed", "trailer"]);
+}
+
+#[test]
+fn rules_of_encryption() {
+    let reads = |document: &[u8]| read_encryption(document).is_ok();
+    assert_eq!(accepted("encryption_rule", reads), ["blocked", "in-clear", "kms"]);
 }
 
 /// Requests' headers, one a line, as a writing and a reading request.

@@ -9,6 +9,7 @@
 mod audit_commands;
 mod client_object;
 mod command_line;
+mod console;
 mod corpus;
 mod crash;
 mod damage;
