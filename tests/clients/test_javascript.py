@@ -12,7 +12,7 @@ def install():
     """Installs what the lock file names, unless it is there already."""
     INSTALLED.mkdir(parents=True, exist_ok=True)
     lock = (HERE / "package-lock.json").read_bytes()
-    for name in ["package.json", "package-lock.json", "life.mjs"]:
+    for name in ["package.json", "package-lock.json", "life.mjs", "objects.mjs"]:
         shutil.copy(HERE / name, INSTALLED / name)
     done = INSTALLED / "installed"
     if not done.exists() or done.read_bytes() != lock:
