@@ -102,9 +102,9 @@ impl CloudTrailEvent {
             read_only: event.read_only,
             resources: resources(event),
             event_type: if is_internal { "AwsServiceEvent" } else { "AwsApiCall" },
-            management_event: true,
+            management_event: !event.is_data(),
             recipient_account_id: event.account.clone(),
-            event_category: "Management",
+            event_category: if event.is_data() { "Data" } else { "Management" },
             user_name: user_name(&event.principal).map(str::to_owned),
         })
     }
@@ -154,6 +154,9 @@ fn identity(event: &Event) -> Value {
     let arn = event.principal.as_str();
     let resource = arn.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4));
     let Some(resource) = resource else {
+        if arn == ANONYMOUS {
+            return json!({ "type": "AWSAccount", "principalId": "", "accountId": "anonymous" });
+        }
         return json!({ "type": "AWSService", "invokedBy": arn });
     };
     let mut parts = resource.split('/');
@@ -194,6 +197,9 @@ fn identity(event: &Event) -> Value {
     identity
 }
 
+/// What [`Event::principal`] says of who does not say who it is.
+const ANONYMOUS: &str = "anonymous";
+
 /// What was asked, under AWS's names.
 fn parameters(event: &Event) -> Option<Map<String, Value>> {
     let mut named: Map<String, Value> = event
@@ -205,7 +211,8 @@ fn parameters(event: &Event) -> Option<Map<String, Value>> {
                 "tags" => tags(value),
                 _ => value.clone(),
             };
-            (camel(name), value)
+            let is_bucket = name == "bucket" && event.action.starts_with("s3:");
+            (if is_bucket { "bucketName".to_owned() } else { camel(name) }, value)
         })
         .collect();
     if !event.context.is_empty() {
@@ -283,10 +290,15 @@ fn additional(index: u64, event: &Event) -> Value {
     json!(data)
 }
 
-/// Keys, aliases and roles that the call was about.
+/// Keys, aliases, roles, objects and buckets that the call was about.
 pub(super) fn resources(event: &Event) -> Vec<CloudTrailResource> {
     let arns = event.key.iter().cloned().chain(event.resources());
     let resource = |arn: String| {
+        if let Some(named) = arn.strip_prefix("arn:aws:s3:::") {
+            let is_object = named.contains('/');
+            let kind = if is_object { "AWS::S3::Object" } else { "AWS::S3::Bucket" };
+            return Some(CloudTrailResource { account_id: event.account.clone(), kind, arn });
+        }
         let mut parts = arn.splitn(6, ':').skip(4);
         let (account, named) = (parts.next()?, parts.next()?);
         let kind = match named.split('/').next()? {
@@ -316,6 +328,41 @@ mod tests {
         event.read_only = true;
         event.parameters.insert("key_id".to_owned(), "alias/app".into());
         event
+    }
+
+    #[test]
+    fn calls_on_objects_are_data_events_with_their_arns() {
+        let mut event = event();
+        (event.key, event.principal) = (None, ANONYMOUS.to_owned());
+        event.context.clear();
+        (event.action, event.operation) = ("s3:GetObject".to_owned(), "GetObject".to_owned());
+        event.parameters = [("bucket", "docs"), ("key", "a/b")]
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .into();
+        let seen = serde_json::to_value(CloudTrailEvent::of(7, &event).unwrap()).unwrap();
+        assert_eq!(seen["eventSource"], "s3.amazonaws.com");
+        assert_eq!(
+            (&seen["eventCategory"], &seen["managementEvent"]),
+            (&json!("Data"), &json!(false))
+        );
+        assert_eq!(seen["userIdentity"]["accountId"], "anonymous");
+        assert_eq!(seen["requestParameters"], json!({ "bucketName": "docs", "key": "a/b" }));
+        let resources = json!([
+            { "accountId": "111122223333", "type": "AWS::S3::Object", "ARN": "arn:aws:s3:::docs/a/b" },
+            { "accountId": "111122223333", "type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::docs" },
+        ]);
+        assert_eq!(seen["resources"], resources);
+        for (operation, is_data) in [
+            ("PutBucketPolicy", false),
+            ("ListBuckets", false),
+            ("GetPublicAccessBlock", false),
+            ("HeadBucket", true),
+            ("ListObjects", true),
+            ("UploadPart", true),
+        ] {
+            event.operation = operation.to_owned();
+            assert_eq!(event.is_data(), is_data, "{operation}");
+        }
     }
 
     #[test]

@@ -174,13 +174,39 @@ impl Event {
         named.filter(|name| alias_name(name).is_some()).map(arn).collect()
     }
 
-    /// ARNs of what the request named: aliases, other keys than the one that was used, a role.
+    /// Whether it is of a call of S3 that CloudTrail has among its data events: on objects, and on what is in a
+    /// bucket, but not on what a bucket is set to.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        let settings = ["Bucket", "PublicAccessBlock"];
+        let is_setting = settings.iter().any(|what| self.operation.contains(what));
+        self.action.starts_with("s3:") && (!is_setting || self.operation == "HeadBucket")
+    }
+
+    /// ARNs of the objects and the buckets that the request named.
+    fn stored(&self) -> Vec<String> {
+        if !self.action.starts_with("s3:") {
+            return Vec::new();
+        }
+        let text = |name: &str| self.parameters.get(name).and_then(Value::as_str);
+        let mut arns = Vec::new();
+        for (bucket, key) in [("bucket", "key"), ("source_bucket", "source_key")] {
+            if let Some(bucket) = text(bucket) {
+                arns.extend(text(key).map(|key| format!("arn:aws:s3:::{bucket}/{key}")));
+                arns.push(format!("arn:aws:s3:::{bucket}"));
+            }
+        }
+        arns
+    }
+
+    /// ARNs of what the request named: aliases, other keys than the one that was used, a role, objects and
+    /// their buckets.
     #[must_use]
     pub fn resources(&self) -> Vec<String> {
         let named = self.named(&NAMES).chain(self.named(&["role_arn"]));
         let arns = named.filter(|name| name.starts_with("arn:") && alias_name(name).is_none());
         let others = arns.filter(|arn| self.key.as_deref() != Some(arn)).map(str::to_owned);
-        self.aliases().into_iter().chain(others).collect()
+        self.aliases().into_iter().chain(others).chain(self.stored()).collect()
     }
 
     fn named(&self, parameters: &'static [&'static str]) -> impl Iterator<Item = &str> {

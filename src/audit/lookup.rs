@@ -162,6 +162,7 @@ impl Wanted for Seen {
 
     fn matches(&self, _: u64, event: &Event) -> bool {
         !event.is_own()
+            && !event.is_data() // as on AWS, which looks up management events alone
             && event.region == self.region
             && self.range.matches_but_key(event)
             && self.attribute.as_ref().is_none_or(|attribute| attribute.matches(event))

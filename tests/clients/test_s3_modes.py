@@ -133,6 +133,9 @@ def test_each_use_of_a_key_is_recorded_as_the_callers(world):
     for event in uses:
         assert event["context"] == {"aws:s3:arn": f"arn:aws:s3:::{bucket}/a b", "team": "blue"}
         assert event["principal"] == "arn:aws:iam::111122223333:root"
+    of_object = world.records(resource=f"arn:aws:s3:::{bucket}/a b")
+    assert [event["action"] for event in of_object] == ["s3:GetObject", "s3:PutObject"]
+    assert len(world.records(resource=f"arn:aws:s3:::{bucket}")) >= 3
 
 
 def test_bucket_keys_save_calls(world):
