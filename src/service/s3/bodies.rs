@@ -174,7 +174,10 @@ impl Bodies {
         let first = open(first).await.map_err(|error| Error::Damaged(with_causes(&error)))?;
         let rest = stream::iter(wanted).then(open).try_flatten();
         let bytes = first.chain(rest);
-        Ok(Box::pin(bytes.inspect(move |_| reader.is_there())))
+        Ok(Box::pin(bytes.map(move |piece| {
+            let _ = &reader; // it is there as long as the stream is
+            piece
+        })))
     }
 
     /// Removes blobs, those that are being read when they no longer are. What cannot be removed is swept later.
@@ -249,11 +252,6 @@ struct Reader {
     reading: Arc<Reading>,
     store: Arc<dyn ObjectStore>,
     blobs: Vec<BlobId>,
-}
-
-impl Reader {
-    /// Keeps it as long as who asks.
-    const fn is_there(&self) {}
 }
 
 impl Drop for Reader {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::reading::body_of;
 use super::requests::{Work, name};
-use super::writing::{Begun, LONGEST};
+use super::writing::{LONGEST, Unfinished};
 use super::{Expected, Incoming, Stored};
 use crate::objects::{self, CopyObject};
 use crate::service::credential::Caller;
@@ -22,7 +22,7 @@ impl Service {
     ) -> Reply<Stored> {
         let work = Work::of(self, &caller);
         work.resolve(&caller, &mut request.encryption);
-        let mut begun = Begun::default();
+        let mut begun = Unfinished::default();
         let (at, done) = (&work, &mut begun);
         let prepare = |mut request: CopyObject| async move {
             let from = name(&request.source_bucket, &request.source_key);

@@ -10,7 +10,7 @@ use md5::{Digest as _, Md5};
 use super::digesting::{algorithm, headers, headers_of, named};
 use super::reading::body_of;
 use super::requests::{Work, answer, envelope, name};
-use super::writing::{Begun as Begun_, etag, seal_info};
+use super::writing::{Unfinished, etag, seal_info};
 use super::{Begun, Expected, Incoming, PartStored, Stored};
 use crate::objects::{
     self, AbortMultipartUpload, Body, CompleteMultipartUpload, CreateMultipartUpload, DeleteObject,
@@ -62,7 +62,7 @@ impl Service {
         incoming: Incoming,
     ) -> Reply<PartStored> {
         let work = Work::of(self, &caller);
-        let mut begun = Begun_::default();
+        let mut begun = Unfinished::default();
         let (at, done) = (&work, &mut begun);
         let prepare = |mut request: UploadPart| async move {
             request.body = Some(at.part(&request, &headers, incoming, done).await?);
@@ -82,7 +82,7 @@ impl Service {
         source_conditions: objects::Conditions,
     ) -> Reply<PartStored> {
         let work = Work::of(self, &caller);
-        let mut begun = Begun_::default();
+        let mut begun = Unfinished::default();
         let (at, done) = (&work, &mut begun);
         let prepare = |mut request: UploadPart| async move {
             let Some((bucket, key, version)) = &request.source else { return Err(Error::Internal) };
@@ -123,7 +123,7 @@ impl Service {
         headers: Headers,
     ) -> Reply<Stored> {
         let work = Work::of(self, &caller);
-        let mut begun = Begun_::default();
+        let mut begun = Unfinished::default();
         let (at, done) = (&work, &mut begun);
         let prepare = |mut request: CompleteMultipartUpload| async move {
             request.body = Some(at.assemble(&request, &headers, done).await?);
@@ -237,7 +237,7 @@ impl Work {
         request: &UploadPart,
         headers_in: &Headers,
         mut incoming: Incoming,
-        begun: &mut Begun_,
+        begun: &mut Unfinished,
     ) -> Result<Part, Error> {
         let asked = (request.bucket.as_str(), request.key.as_str(), request.upload_id.as_str());
         let (upload, envelope, customer) = self.upload(asked, headers_in)?;
@@ -295,7 +295,7 @@ impl Work {
     async fn finish_part(
         &self,
         reply: Reply<objects::PartWritten>,
-        begun: Begun_,
+        begun: Unfinished,
     ) -> Reply<PartStored> {
         match &reply.result {
             Ok(written) => self.free(&written.freed).await,
@@ -310,7 +310,7 @@ impl Work {
         &self,
         request: &CompleteMultipartUpload,
         headers_in: &Headers,
-        begun: &mut Begun_,
+        begun: &mut Unfinished,
     ) -> Result<Body, Error> {
         let asked = (request.bucket.as_str(), request.key.as_str(), request.upload_id.as_str());
         let (upload, envelope, customer) = self.upload(asked, headers_in)?;

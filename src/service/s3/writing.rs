@@ -33,7 +33,7 @@ impl Service {
     ) -> Reply<Stored> {
         let work = Work::of(self, &caller);
         work.resolve(&caller, &mut request.encryption);
-        let mut begun = Begun::default();
+        let mut begun = Unfinished::default();
         let (at, done) = (&work, &mut begun);
         let prepare = |mut request: PutObject| async move {
             let bucket = at.bucket(&request.bucket)?;
@@ -50,7 +50,7 @@ impl Service {
 
 /// What a write has done before its commit.
 #[derive(Default)]
-pub(super) struct Begun {
+pub(super) struct Unfinished {
     pub(super) blobs: Vec<BlobId>,
     pub(super) headers: AnswerHeaders,
 }
@@ -74,7 +74,7 @@ impl Work {
         encryption: Option<Encryption>,
         object: &ObjectName,
         incoming: Incoming,
-        begun: &mut Begun,
+        begun: &mut Unfinished,
     ) -> Result<Body, Error> {
         if incoming.length.is_some_and(|length| length > LONGEST) {
             return Err(objects::Error::EntityTooLarge.into());
@@ -118,7 +118,7 @@ impl Work {
         sealer: PartSealer,
         with_md5: bool,
         incoming: Incoming,
-        begun: &mut Begun,
+        begun: &mut Unfinished,
     ) -> Result<(Blob, SealedPart, Digested), Error> {
         let Incoming { body, length, expected } = incoming;
         let digests = expected.digests(with_md5);
@@ -143,7 +143,7 @@ impl Work {
     pub(super) async fn store_clear(
         &self,
         incoming: Incoming,
-        begun: &mut Begun,
+        begun: &mut Unfinished,
     ) -> Result<(Blob, Digested), Error> {
         let Incoming { body, length, expected } = incoming;
         let mut digests = expected.digests(true);
@@ -163,7 +163,7 @@ impl Work {
     pub(super) async fn finish(
         &self,
         reply: Reply<objects::Written>,
-        begun: Begun,
+        begun: Unfinished,
     ) -> Reply<Stored> {
         match &reply.result {
             Ok(written) => self.free(&written.freed).await,

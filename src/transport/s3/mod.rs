@@ -4,7 +4,7 @@
 //! A request goes through three hands. `callers.rs` reads who calls and has the signature checked, where callers are
 //! known; what signs is then taken off. `s3s` finds the operation and reads its query and XML; it sees none of
 //! the headers that `asked.rs` reads. The operation's handler translates, calls the service and translates
-//! back; what became of the call lies in the [`exchange::Exchange`], and `answers.rs` renders it.
+//! back; what became of the call lies in the `exchange::Exchange`, and `answers.rs` renders it.
 //!
 //! What `s3s` refuses by itself is recorded as every other refusal, and answered in S3's whole document.
 //! Rules for pages of other sites (CORS) and lifecycle rules are stored and read back, not applied. `POST` of a
