@@ -8,7 +8,7 @@ import pytest
 
 from client import Client
 
-BINARY = os.environ.get("STRONGROOM_BINARY", "target/debug/strongroom")
+BINARY = os.path.abspath(os.environ.get("STRONGROOM_BINARY", "target/debug/strongroom"))
 
 
 class Server:
