@@ -134,11 +134,10 @@ where
 /// What a call of [`GenerateRandom`] leaves.
 fn event(number: u64) -> Event {
     let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(i64::try_from(number).unwrap());
-    // As a service's are: their time in front, the rest random.
-    let (millis, random) =
-        (format!("{:012x}", number / 20), number.wrapping_mul(2_654_435_761) % 4096);
+    // As a service's are: their time in front, then a counter.
+    let (millis, counter) = (format!("{:012x}", number / 64), number % 64);
     let (high, low) = millis.split_at(8);
-    let id = format!("{high}-{low}-7{random:03x}-8000-{number:012}");
+    let id = format!("{high}-{low}-7{counter:03x}-8000-{number:012}");
     let mut event = Event::new(time, &id, "GenerateRandom", "kms:GenerateRandom");
     event.outcome = Outcome::Success;
     event.principal = "arn:aws:iam::111122223333:root".to_owned();
