@@ -142,37 +142,30 @@ impl Objects {
         let memory = self.read();
         let known: HashSet<_> = memory.buckets.values().map(|held| &held.value.id).collect();
         let mut rows = Vec::new();
-        for (id, contents) in memory.contents.iter().filter(|(id, _)| !known.contains(id)) {
-            for (key, versions) in &contents.versions {
+        for (id, contents) in &memory.contents {
+            let is_lost = !known.contains(id);
+            for (key, versions) in contents.versions.iter().filter(|_| is_lost) {
                 let row = |held| row::object(id, key, held);
                 rows.extend(versions.iter().map(|held| (row(&held.value.id), held.revision)));
             }
-            for (key, uploads) in &contents.uploads {
+            for (key, uploads) in contents.uploads.iter().filter(|_| is_lost) {
                 let row = |upload_id| row::upload(id, key, upload_id);
                 rows.extend(uploads.iter().map(|upload| (row(&upload.id), upload.held.revision)));
             }
             for (upload_id, parts) in &contents.parts {
-                let row = |number| row::part(id, &parts.key, upload_id, number);
-                let numbered = parts.by_number.iter();
-                rows.extend(numbered.map(|(number, part)| (row(*number), part.revision)));
-            }
-        }
-        for (id, contents) in memory.contents.iter().filter(|(id, _)| known.contains(id)) {
-            for (upload_id, parts) in &contents.parts {
-                if contents.upload(&parts.key, upload_id).is_ok() {
-                    continue;
+                if is_lost || contents.upload(&parts.key, upload_id).is_err() {
+                    let row = |number| row::part(id, &parts.key, upload_id, number);
+                    let numbered = parts.by_number.iter();
+                    rows.extend(numbered.map(|(number, part)| (row(*number), part.revision)));
                 }
-                let row = |number| row::part(id, &parts.key, upload_id, number);
-                let numbered = parts.by_number.iter();
-                rows.extend(numbered.map(|(number, part)| (row(*number), part.revision)));
             }
         }
         rows
     }
 
     /// The names of an account's buckets, sorted.
-    #[must_use]
-    pub fn names(&self, account: &str) -> Vec<String> {
+    #[cfg(test)]
+    pub(super) fn names(&self, account: &str) -> Vec<String> {
         let memory = self.read();
         let own = memory.buckets.iter().filter(|(_, held)| held.value.owner == account);
         own.map(|(name, _)| name.clone()).collect()
