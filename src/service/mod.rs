@@ -98,7 +98,7 @@ pub use operations::{Registered, registered};
 pub use proofs::{GetConsistencyProof, GetInclusionProof, Proved};
 pub use s3::{
     AnswerHeaders, Begun, ByteStream, Expected, Incoming, Opened as OpenedObject, PartStored,
-    RangeAsked, S3Refusal, Stored,
+    RangeAsked, S3Refusal, Stored, Wanted,
 };
 pub use sealing::Sealed;
 pub use session::SessionKeys;

@@ -54,9 +54,11 @@ impl Service {
     /// to store, keys to ask for. `prepare` is given the request once the caller may do it, and gives it
     /// back for its execution; then it walks from the start, as what was so may have changed meanwhile.
     ///
-    /// What `prepare` refuses is the call's own refusal, in its one record.
+    /// What `prepare` refuses is the call's own refusal, in its one record. All of it is in `opened`, the store that
+    /// `prepare` works in, also when another takes its place meanwhile.
     pub(super) async fn call_prepared<O, F>(
         self: &Arc<Self>,
+        opened: &Arc<Opened>,
         caller: Caller,
         request: O,
         prepare: impl FnOnce(O) -> F + Send,
@@ -68,20 +70,18 @@ impl Service {
         let begun = Instant::now();
         let span = call_span(&caller, O::NAME);
         let reply = async {
-            let opened = self.opened();
             let mut event = self.begin(&caller, O::NAME, O::ACTION, O::READ_ONLY);
             request.record(&mut event);
             let refused = match self.decide(&opened.rooms, &caller, &request, &mut event) {
                 Ok(()) => match prepare(request).await {
-                    // What was prepared is of this store, not of one that took its place since.
-                    Ok(request) => return self.walk_on(Some(opened), caller, request).await,
+                    Ok(request) => return self.walk_in(Some(opened), caller, request).await,
                     Err(error) => error,
                 },
                 Err(error) => error,
             };
             close(&mut event, &refused);
-            let settled = settle(&opened, (event, Err(refused)), &caller).await;
-            Reply::of(&opened, caller.request_id, settled).await
+            let settled = settle(opened, (event, Err(refused)), &caller).await;
+            Reply::of(opened, caller.request_id, settled).await
         };
         let reply = reply.instrument(span.clone()).await;
         span.in_scope(|| self.ended(&reply, O::NAME, begun));
@@ -89,18 +89,19 @@ impl Service {
     }
 
     async fn walk<O: Operation>(self: &Arc<Self>, caller: Caller, request: O) -> Reply<O::Output> {
-        self.walk_on(None, caller, request).await
+        self.walk_in(None, caller, request).await
     }
 
-    async fn walk_on<O: Operation>(
+    /// The same in a store that is given, else in the one that is there at each attempt.
+    async fn walk_in<O: Operation>(
         self: &Arc<Self>,
-        store: Option<Arc<Opened>>,
+        given: Option<&Arc<Opened>>,
         caller: Caller,
         request: O,
     ) -> Reply<O::Output> {
         let request = Arc::new(request);
         for _ in 0..ATTEMPTS {
-            let opened = store.clone().unwrap_or_else(|| self.opened());
+            let opened = given.map_or_else(|| self.opened(), Arc::clone);
             let apart = || {
                 let (service, request) = (Arc::clone(self), Arc::clone(&request));
                 let (who, store) = (caller.clone(), Arc::clone(&opened));

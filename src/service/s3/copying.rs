@@ -21,7 +21,7 @@ impl Service {
         headers: Headers,
     ) -> Reply<Stored> {
         let work = Work::of(self, &caller);
-        work.resolve(&caller, &mut request.encryption);
+        work.resolve(&mut request.encryption);
         let mut begun = Unfinished::default();
         let (at, done) = (&work, &mut begun);
         let prepare = |mut request: CopyObject| async move {
@@ -46,7 +46,7 @@ impl Service {
             request.source = Some(found.version);
             Ok(request)
         };
-        let reply = self.call_prepared(caller, request, prepare).await;
+        let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         work.finish(reply, begun).await
     }
 }

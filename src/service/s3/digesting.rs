@@ -111,6 +111,11 @@ pub(super) fn headers(found: &Digested) -> Vec<(&'static str, String)> {
     values.map(|(checksum, value)| (checksum.header(), STANDARD.encode(value))).collect()
 }
 
+/// The same as rows have them.
+pub(super) fn stored(shown: &[(&'static str, String)]) -> impl Iterator<Item = (String, String)> {
+    shown.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))
+}
+
 /// The same of an object: a checksum of the checksums of its parts says of how many.
 pub(super) fn headers_of(body: &Body, found: &Digested) -> Vec<(&'static str, String)> {
     let mut shown = headers(found);

@@ -44,7 +44,7 @@ pub(super) use bodies::Bodies;
 pub use digesting::Expected;
 pub(super) use operations::S3;
 pub(super) use own_keys::{OWN_KEY, OwnKeys};
-pub use reading::RangeAsked;
+pub use reading::{RangeAsked, Wanted};
 pub use refusal::S3Refusal;
 pub(super) use sweeping::SWEEPING;
 

@@ -16,8 +16,8 @@ use crate::service::operation::Operation;
 use crate::service::walk::Reply;
 use crate::service::{Error, with_causes};
 use crate::sse::{
-    CustomerKey, Digested, Headers, ObjectInfo, ObjectKey, ObjectName, OpenStream, RangeOpener,
-    Requester, SealedPart, customer_key_for_copying, customer_key_for_reading,
+    CustomerKey, Digested, Envelope, Headers, ObjectInfo, ObjectKey, ObjectName, OpenStream,
+    RangeOpener, Requester, SealedPart, customer_key_for_copying, customer_key_for_reading,
 };
 
 /// Which bytes of an object are asked for (RFC 9110, section 14.1.2).
@@ -30,12 +30,14 @@ pub enum RangeAsked {
 }
 
 /// How much of an object is wanted.
-#[derive(Debug, Clone, Copy)]
-struct Wanted {
-    range: Option<RangeAsked>,
-    part: Option<u16>,
-    checksums: bool,
-    bytes: bool,
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Some of its bytes; all where there is none.
+    pub range: Option<RangeAsked>,
+    /// The bytes of one of its parts.
+    pub part: Option<u16>,
+    /// Whether its checksums are.
+    pub checksums: bool,
 }
 
 impl Service {
@@ -45,12 +47,9 @@ impl Service {
         caller: Caller,
         request: GetObject,
         headers: Headers,
-        range: Option<RangeAsked>,
-        part: Option<u16>,
-        checksums: bool,
+        wanted: Wanted,
     ) -> Reply<Opened> {
-        let wanted = Wanted { range, part, checksums, bytes: true };
-        self.read(caller, request, headers, wanted, |request, work, call| {
+        self.read(caller, request, headers, (wanted, true), |request, work, call| {
             objects::get_object(&work.store.rooms.objects, call, request)
         })
         .await
@@ -62,12 +61,9 @@ impl Service {
         caller: Caller,
         request: HeadObject,
         headers: Headers,
-        range: Option<RangeAsked>,
-        part: Option<u16>,
-        checksums: bool,
+        wanted: Wanted,
     ) -> Reply<Opened> {
-        let wanted = Wanted { range, part, checksums, bytes: false };
-        self.read(caller, request, headers, wanted, |request, work, call| {
+        self.read(caller, request, headers, (wanted, false), |request, work, call| {
             objects::head_object(&work.store.rooms.objects, call, request)
         })
         .await
@@ -80,19 +76,20 @@ impl Service {
         request: GetObjectAttributes,
         headers: Headers,
     ) -> Reply<Opened> {
-        let wanted = Wanted { range: None, part: None, checksums: true, bytes: false };
-        self.read(caller, request, headers, wanted, |request, work, call| {
+        let wanted = Wanted { checksums: true, ..Wanted::default() };
+        self.read(caller, request, headers, (wanted, false), |request, work, call| {
             objects::get_object_attributes(&work.store.rooms.objects, call, request)
         })
         .await
     }
 
+    /// Finds and opens what is wanted, with its bytes or without.
     async fn read<O, L>(
         self: &Arc<Self>,
         caller: Caller,
         request: O,
         headers: Headers,
-        wanted: Wanted,
+        wanted: (Wanted, bool),
         look: L,
     ) -> Reply<Opened>
     where
@@ -120,7 +117,7 @@ impl Service {
             }
             Ok(request)
         };
-        let reply = self.call_prepared(caller, request, prepare).await;
+        let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         reply.and_then(|_| opened.ok_or(Error::Internal))
     }
 }
@@ -169,7 +166,7 @@ impl Work {
         object: &ObjectName,
         found: &Found,
         headers: &Headers,
-        wanted: Wanted,
+        (wanted, with_bytes): (Wanted, bool),
     ) -> Result<Opened, Error> {
         let bucket = self.bucket(&object.bucket)?;
         let body = body_of(&found.version)?;
@@ -186,9 +183,9 @@ impl Work {
             }
         };
         let asked = positions.unwrap_or(whole);
-        // The checksum of a whole object says nothing of a part of it.
+        // The checksum of a whole object says nothing of a part of it, and SDKs would hold it against one.
         let wanted = Wanted { checksums: wanted.checksums && range.is_none(), ..wanted };
-        let needs_key = wanted.bytes || wanted.checksums || customer.is_some();
+        let needs_key = with_bytes || wanted.checksums || customer.is_some();
         let mut opened = Opened {
             found: found.clone(),
             headers: Vec::new(),
@@ -202,7 +199,7 @@ impl Work {
             if wanted.checksums {
                 opened.checksums = clear_checksums(body);
             }
-            if wanted.bytes {
+            if with_bytes {
                 opened.body = Some(self.store.bodies.read(&body.blobs, asked).await?);
             }
             return Ok(opened);
@@ -211,11 +208,12 @@ impl Work {
         opened.headers = answer(Some(&envelope), customer.as_ref());
         if needs_key {
             let requester = self.requester(&bucket)?;
-            let (key, info) = self.unseal(object, body, customer.as_ref(), &requester).await?;
+            let (key, info) =
+                self.unseal(object, (&envelope, body), customer.as_ref(), &requester).await?;
             if wanted.checksums {
                 opened.checksums = headers_of(body, info.digested());
             }
-            if wanted.bytes {
+            if with_bytes {
                 opened.body = Some(self.opened(body, key, &info, asked).await?);
             }
         }
@@ -223,19 +221,17 @@ impl Work {
     }
 
     /// The key of a sealed object, and what is known of it.
-    pub(super) async fn unseal(
+    async fn unseal(
         &self,
         object: &ObjectName,
-        body: &Body,
+        (envelope, body): (&Envelope, &Body),
         customer: Option<&CustomerKey>,
         requester: &Requester,
     ) -> Result<(Arc<ObjectKey>, ObjectInfo), Error> {
-        let sealed = body.sealed.as_ref().ok_or(Error::Internal)?;
-        let envelope = envelope(&sealed.envelope)?;
-        let key = self.store.keyring.open(&envelope, object, customer, requester).await?;
-        let info = match body.salts.is_empty() {
-            true => ObjectInfo::open(&sealed.info, &key)?,
-            false => ObjectInfo::new(parts_of(body)?, Digested::default())?,
+        let key = self.store.keyring.open(envelope, object, customer, requester).await?;
+        let info = match &body.sealed {
+            Some(sealed) if body.salts.is_empty() => ObjectInfo::open(&sealed.info, &key)?,
+            _ => ObjectInfo::new(parts_of(body)?, Digested::default())?,
         };
         if info.len() != body.size {
             return Err(objects::Error::Damaged("its length is another".to_owned()).into());
@@ -244,7 +240,7 @@ impl Work {
     }
 
     /// The plaintext of a range of a sealed object.
-    pub(super) async fn opened(
+    async fn opened(
         &self,
         body: &Body,
         key: Arc<ObjectKey>,
@@ -273,11 +269,12 @@ impl Work {
         let customer = customer_key_for_copying(headers, body.mode(), self.arrival(&bucket));
         let customer = customer.map_err(objects::Error::from)?;
         let range = range.unwrap_or(0..body.size);
-        if body.sealed.is_none() {
+        let Some(sealed) = &body.sealed else {
             return Ok(self.store.bodies.read(&body.blobs, range).await?);
-        }
-        let requester = self.requester(&bucket)?;
-        let (key, info) = self.unseal(object, body, customer.as_ref(), &requester).await?;
+        };
+        let (envelope, requester) = (envelope(&sealed.envelope)?, self.requester(&bucket)?);
+        let (key, info) =
+            self.unseal(object, (&envelope, body), customer.as_ref(), &requester).await?;
         self.opened(body, key, &info, range).await
     }
 }

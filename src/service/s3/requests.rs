@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::AnswerHeaders;
-use super::resources::SharedBucket;
 use crate::iam::Principal;
+use crate::kms::Scope;
 use crate::objects::{self, Sealed};
+use crate::service::Error;
 use crate::service::credential::{Caller, authenticate};
 use crate::service::hall::Service;
 use crate::service::opening::Opened as Store;
-use crate::service::{Error, Keys};
 use crate::sse::{
     Arrival, BucketEncryption, CustomerKey, Encryption, Envelope, Headers, Mode, ObjectName,
     Requester, answer_customer,
@@ -17,7 +17,7 @@ use crate::sse::{
 
 /// A request that was let in.
 pub(super) struct Work {
-    pub(super) service: Arc<Service>,
+    service: Arc<Service>,
     pub(super) store: Arc<Store>,
     caller: Caller,
 }
@@ -27,7 +27,7 @@ impl Work {
         Self { service: Arc::clone(service), store: service.opened(), caller: caller.clone() }
     }
 
-    pub(super) fn bucket(&self, name: &str) -> Result<SharedBucket, Error> {
+    pub(super) fn bucket(&self, name: &str) -> Result<Arc<objects::Bucket>, Error> {
         Ok(self.store.rooms.objects.bucket(name)?.0)
     }
 
@@ -53,7 +53,7 @@ impl Work {
 
     /// Who asks KMS for an object's keys: the caller, through S3, in the bucket's region.
     pub(super) fn requester(&self, bucket: &objects::Bucket) -> Result<Requester, Error> {
-        let principal = self.principal(&self.caller)?;
+        let principal = self.principal()?;
         let session = principal.access_key_id.as_deref().unwrap_or_default();
         let name = format!("{} {session}", principal.arn);
         let caller = Caller {
@@ -63,22 +63,18 @@ impl Work {
             prove: false,
             ..self.caller.clone()
         };
-        Ok(Requester::new(name, Arc::new(self.keys(caller))))
+        Ok(Requester::new(name, Arc::new(self.service.keys(caller))))
     }
 
-    fn keys(&self, caller: Caller) -> Keys {
-        self.service.keys(caller)
+    /// Where the caller's own keys are that it names without an ARN.
+    pub(super) fn scope(&self) -> Result<Scope, Error> {
+        Ok(Scope::new(&self.principal()?.account, &self.caller.region)?)
     }
 
-    /// The caller's account, if it is known.
-    pub(super) fn account(&self, caller: &Caller) -> Option<String> {
-        self.principal(caller).ok().map(|principal| principal.account)
-    }
-
-    fn principal(&self, caller: &Caller) -> Result<Principal, Error> {
+    fn principal(&self) -> Result<Principal, Error> {
         let credentials = self.service.credentials();
         let known = self.store.rooms.known(credentials.as_deref(), self.now());
-        authenticate(&caller.credential, known)
+        authenticate(&self.caller.credential, known)
     }
 
     /// The time.

@@ -1,7 +1,5 @@
 //! Buckets and objects as what actions are done to: ARN, owner, policy, tags.
 
-use std::sync::Arc;
-
 use crate::iam::{Guard, Resource};
 use crate::kms;
 use crate::objects::{self, Bucket, Found};
@@ -186,6 +184,3 @@ pub(super) fn conditions(known: &mut kms::Known, given: &objects::Conditions) {
 pub(super) fn source(known: &mut kms::Known, bucket: &str, key: &str) {
     known.put("s3:x-amz-copy-source", format!("{bucket}/{key}"));
 }
-
-/// A bucket of a row, shared.
-pub(in crate::service) type SharedBucket = Arc<Bucket>;

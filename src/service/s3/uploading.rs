@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 
-use super::digesting::{algorithm, headers, headers_of, named};
+use super::digesting::{algorithm, headers, headers_of, named, stored};
 use super::reading::body_of;
 use super::requests::{Work, answer, envelope, name};
 use super::writing::{Unfinished, etag, seal_info};
@@ -34,7 +34,7 @@ impl Service {
         headers: Headers,
     ) -> Reply<Begun> {
         let work = Work::of(self, &caller);
-        work.resolve(&caller, &mut request.encryption);
+        work.resolve(&mut request.encryption);
         let mut said = Vec::new();
         let (at, answer) = (&work, &mut said);
         let prepare = |mut request: CreateMultipartUpload| async move {
@@ -49,7 +49,7 @@ impl Service {
             }
             Ok(request)
         };
-        let reply = self.call_prepared(caller, request, prepare).await;
+        let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         reply.map(|begun| Begun { upload_id: begun.upload_id, headers: said })
     }
 
@@ -68,7 +68,7 @@ impl Service {
             request.body = Some(at.part(&request, &headers, incoming, done).await?);
             Ok(request)
         };
-        let reply = self.call_prepared(caller, request, prepare).await;
+        let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         work.finish_part(reply, begun).await
     }
 
@@ -111,7 +111,7 @@ impl Service {
             request.body = Some(at.part(&request, &headers, incoming, done).await?);
             Ok(request)
         };
-        let reply = self.call_prepared(caller, request, prepare).await;
+        let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         work.finish_part(reply, begun).await
     }
 
@@ -129,7 +129,7 @@ impl Service {
             request.body = Some(at.assemble(&request, &headers, done).await?);
             Ok(request)
         };
-        let reply = self.call_prepared(caller, request, prepare).await;
+        let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         work.finish(reply, begun).await
     }
 
@@ -198,7 +198,7 @@ impl Service {
             request.sealed = Some((new, old.clone()));
             Ok(request)
         };
-        self.call_prepared(caller, request, prepare).await.map(drop)
+        self.call_prepared(&work.store, caller, request, prepare).await.map(drop)
     }
 }
 
@@ -265,17 +265,14 @@ impl Work {
                 md5: digested.md5.map(hex::encode).unwrap_or_default(),
                 blob,
                 salt,
-                checksums: headers(digested)
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .collect(),
+                checksums: stored(&headers(digested)).collect(),
             })
         };
-        let stored = match envelope {
+        match envelope {
             None => {
                 let (blob, digested) = self.store_clear(incoming, begun).await?;
                 begun.headers = headers(&digested);
-                part(blob.len, blob, Vec::new(), &digested)?
+                part(blob.len, blob, Vec::new(), &digested)
             }
             Some(envelope) => {
                 let object = name(&request.bucket, &request.key);
@@ -286,10 +283,9 @@ impl Work {
                     self.store_sealed(sealer, with_md5, incoming, begun).await?;
                 begun.headers = answer(Some(&envelope), customer.as_ref());
                 begun.headers.extend(headers(&digested));
-                part(sealed.len, blob, sealed.salt.to_vec(), &digested)?
+                part(sealed.len, blob, sealed.salt.to_vec(), &digested)
             }
-        };
-        Ok(stored)
+        }
     }
 
     async fn finish_part(
@@ -315,15 +311,15 @@ impl Work {
         let asked = (request.bucket.as_str(), request.key.as_str(), request.upload_id.as_str());
         let (upload, envelope, customer) = self.upload(asked, headers_in)?;
         let (bucket, key, id) = asked;
-        let stored = self.store.rooms.objects.parts(bucket, key, id)?;
-        let stored: HashMap<u16, Arc<Part>> =
-            stored.into_iter().map(|part| (part.number, part)).collect();
+        let there = self.store.rooms.objects.parts(bucket, key, id)?;
+        let there: HashMap<u16, Arc<Part>> =
+            there.into_iter().map(|part| (part.number, part)).collect();
         if !request.parts.is_sorted_by(|part, next| part.number < next.number) {
             return Err(objects::Error::InvalidPartOrder.into());
         }
         let mut parts = Vec::with_capacity(request.parts.len());
         for wanted in &request.parts {
-            let part = stored.get(&wanted.number).ok_or(objects::Error::InvalidPart)?;
+            let part = there.get(&wanted.number).ok_or(objects::Error::InvalidPart)?;
             parts.push(part.as_ref());
         }
         if parts.is_empty() {
@@ -346,8 +342,7 @@ impl Work {
         begun.headers = headers_of(&body, &digested);
         match envelope {
             None => {
-                let values = headers_of(&body, &digested).into_iter();
-                body.clear = values.map(|(name, value)| (name.to_owned(), value)).collect();
+                body.clear = stored(&begun.headers).collect();
             }
             // Without a checksum that was asked for AWS wants no key here.
             Some(envelope)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
-use super::digesting::{algorithm, headers};
+use super::digesting::{algorithm, headers, stored};
 use super::refusal::of_body;
 use super::requests::{Work, name, sealed};
 use super::{AnswerHeaders, Incoming, Stored};
@@ -32,7 +32,7 @@ impl Service {
         incoming: Incoming,
     ) -> Reply<Stored> {
         let work = Work::of(self, &caller);
-        work.resolve(&caller, &mut request.encryption);
+        work.resolve(&mut request.encryption);
         let mut begun = Unfinished::default();
         let (at, done) = (&work, &mut begun);
         let prepare = |mut request: PutObject| async move {
@@ -43,7 +43,7 @@ impl Service {
             request.body = Some(body);
             Ok(request)
         };
-        let reply = self.call_prepared(caller, request, prepare).await;
+        let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         work.finish(reply, begun).await
     }
 }
@@ -57,10 +57,9 @@ pub(super) struct Unfinished {
 
 impl Work {
     /// The full ARN of the key that a request names, where there is one: what conditions compare.
-    pub(super) fn resolve(&self, caller: &Caller, asked: &mut objects::Asked) {
+    pub(super) fn resolve(&self, asked: &mut objects::Asked) {
         let Some(named) = &asked.key_id else { return };
-        let Some(account) = self.account(caller) else { return };
-        let Ok(scope) = crate::kms::Scope::new(&account, &caller.region) else { return };
+        let Ok(scope) = self.scope() else { return };
         let call = crate::kms::Call { scope: &scope, now: self.now() };
         if let Ok(found) = self.store.rooms.keys.find(&call, named) {
             asked.key_id = Some(found.entry.key.arn());
@@ -96,8 +95,7 @@ impl Work {
             let etag = digested.md5.map(hex::encode).ok_or(Error::Internal)?;
             begun.headers = headers(&digested);
             let mut body = body(blob.len, etag, blob, None);
-            let checksums = headers(&digested).into_iter();
-            body.clear = checksums.map(|(name, value)| (name.to_owned(), value)).collect();
+            body.clear = stored(&begun.headers).collect();
             return Ok(body);
         };
         let requester = self.requester(bucket)?;

@@ -9,7 +9,7 @@ use super::refused::Refused;
 use super::text;
 use super::visit::Visit;
 use crate::objects::{Attributes, Body, Found, GetObjectTagging, HeadObject, ListObjects, Version};
-use crate::service::AnswerHeaders;
+use crate::service::{AnswerHeaders, Wanted};
 use crate::sse::{Envelope, Headers, Mode};
 
 /// An object as `HeadObject` shows it.
@@ -34,7 +34,7 @@ pub(super) async fn head(visit: &Visit, bucket: &str, key: &str) -> Result<Heade
     let request =
         HeadObject { bucket: bucket.to_owned(), key: key.to_owned(), ..Default::default() };
     let (service, caller) = (visit.service(), visit.caller());
-    let reply = service.head_object(caller, request, Headers::default(), None, None, false).await;
+    let reply = service.head_object(caller, request, Headers::default(), Wanted::default()).await;
     let refused = match Refused::or_s3(reply) {
         Ok(opened) => return Ok(Headed { found: opened.found, headers: opened.headers }),
         Err(refused) => refused,

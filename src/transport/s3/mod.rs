@@ -22,7 +22,7 @@
 //! | `asked.rs` | what headers ask for |
 //! | `answers.rs` | what every answer carries; the error document |
 //! | `operations.rs` | which handler an operation has |
-//! | `buckets.rs`, `settings.rs`, `objects.rs`, `copies.rs`, `uploads.rs`, `listing.rs` | one translation each way an operation |
+//! | `buckets.rs`, `settings.rs`, `objects.rs`, `tagging.rs`, `copies.rs`, `uploads.rs`, `listing.rs` | one translation each way an operation |
 //! | `routes.rs`, `rules.rs` | what `s3s` has no operation for: re-encryption of an object; a bucket's encryption and its document |
 
 mod answers;
@@ -40,6 +40,7 @@ mod operations;
 mod routes;
 mod rules;
 mod settings;
+mod tagging;
 mod uploads;
 
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! Objects: one translation each way an operation.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -16,8 +15,12 @@ use super::asked::{self, bare, check_supported, no_lists};
 use super::buckets::{count, full_control, owner};
 use super::exchange::{Call, Exchange, Handled, Stop};
 use super::settings::read;
+use super::tagging::tags;
 use crate::objects::{self, Etags};
-use crate::service::{ByteStream, Credential, Incoming, OpenedObject, Reply, S3Refusal, Stored};
+use crate::service::{
+    ByteStream, Caller, Credential, Incoming, OpenedObject, Reply, S3Refusal, Stored, Wanted,
+};
+use crate::sse::Headers;
 use crate::transport::sigv4::header;
 
 /// A date as HTTP has it (RFC 9110, section 5.6.7).
@@ -63,8 +66,7 @@ fn describe(exchange: &Exchange, opened: &OpenedObject) {
     if let Some(parts) = opened.parts {
         exchange.say("x-amz-mp-parts-count", &parts.to_string());
     }
-    // They are of the whole object, and SDKs would hold them against a range of it.
-    if opened.range.is_none() && !opened.checksums.is_empty() {
+    if !opened.checksums.is_empty() {
         exchange.say("x-amz-checksum-type", checksum_type(body.full_object));
         exchange.say_all(&opened.checksums);
     }
@@ -112,20 +114,38 @@ fn check_part(exchange: &Exchange, part: Option<i32>) -> Result<Option<u16>, obj
     part.map(part_number).transpose()
 }
 
+/// What a reader asks for, of the bytes or of what is known of them.
+struct Reading {
+    overrides: Vec<(&'static str, String)>,
+    caller: Caller,
+    conditions: objects::Conditions,
+    sse: Headers,
+    wanted: Wanted,
+}
+
+impl Reading {
+    fn of(exchange: &Exchange, part: Option<i32>) -> Handled<Self> {
+        let headers = &exchange.headers;
+        check_supported(headers)?;
+        let (overrides, part) = (overrides(exchange)?, check_part(exchange, part)?);
+        let (range, checksums) = (asked::range(headers), asked::wants_checksums(headers));
+        Ok(Self {
+            overrides,
+            caller: exchange.caller.clone(),
+            conditions: asked::conditions(headers),
+            sse: asked::sse(headers)?,
+            wanted: Wanted { range, part, checksums },
+        })
+    }
+}
+
 pub(super) async fn get_object(call: Call<dto::GetObjectInput>) -> Handled<dto::GetObjectOutput> {
     let Call { exchange, input, .. } = call;
-    check_supported(&exchange.headers)?;
-    let (overrides, part) = (overrides(&exchange)?, check_part(&exchange, input.part_number)?);
-    let headers = &exchange.headers;
-    let request = objects::GetObject {
-        bucket: input.bucket,
-        key: input.key,
-        version_id: input.version_id,
-        conditions: asked::conditions(headers),
-    };
-    let (sse, range) = (asked::sse(headers)?, asked::range(headers));
-    let (caller, checksums) = (exchange.caller.clone(), asked::wants_checksums(headers));
-    let reply = exchange.service.get_object(caller, request, sse, range, part, checksums).await;
+    let Reading { overrides, caller, conditions, sse, wanted } =
+        Reading::of(&exchange, input.part_number)?;
+    let dto::GetObjectInput { bucket, key, version_id, .. } = input;
+    let request = objects::GetObject { bucket, key, version_id, conditions };
+    let reply = exchange.service.get_object(caller, request, sse, wanted).await;
     let opened = exchange.settle(reply)?;
     describe(&exchange, &opened);
     exchange.say_all(&overrides);
@@ -142,18 +162,11 @@ pub(super) async fn head_object(
     call: Call<dto::HeadObjectInput>,
 ) -> Handled<dto::HeadObjectOutput> {
     let Call { exchange, input, .. } = call;
-    check_supported(&exchange.headers)?;
-    let (overrides, part) = (overrides(&exchange)?, check_part(&exchange, input.part_number)?);
-    let headers = &exchange.headers;
-    let request = objects::HeadObject {
-        bucket: input.bucket,
-        key: input.key,
-        version_id: input.version_id,
-        conditions: asked::conditions(headers),
-    };
-    let (sse, range) = (asked::sse(headers)?, asked::range(headers));
-    let (caller, checksums) = (exchange.caller.clone(), asked::wants_checksums(headers));
-    let reply = exchange.service.head_object(caller, request, sse, range, part, checksums).await;
+    let Reading { overrides, caller, conditions, sse, wanted } =
+        Reading::of(&exchange, input.part_number)?;
+    let dto::HeadObjectInput { bucket, key, version_id, .. } = input;
+    let request = objects::HeadObject { bucket, key, version_id, conditions };
+    let reply = exchange.service.head_object(caller, request, sse, wanted).await;
     describe(&exchange, &exchange.settle(reply)?);
     exchange.say_all(&overrides);
     Ok(dto::HeadObjectOutput::default())
@@ -439,62 +452,6 @@ fn of_deleted(
         key: Some(key),
         version_id,
     }
-}
-
-/// The tags of a document.
-fn of_tags(tags: &BTreeMap<String, String>) -> dto::TagSet {
-    let tag = |(name, value): (&String, &String)| dto::Tag {
-        key: Some(name.clone()),
-        value: Some(value.clone()),
-    };
-    tags.iter().map(tag).collect()
-}
-
-/// And back.
-fn tags(given: &[dto::Tag]) -> Result<BTreeMap<String, String>, objects::Error> {
-    let mut tags = BTreeMap::new();
-    for tag in given {
-        let (Some(name), Some(value)) = (&tag.key, &tag.value) else {
-            return Err(objects::Error::MalformedXml);
-        };
-        if tags.insert(name.clone(), value.clone()).is_some() {
-            let message = "Cannot provide multiple Tags with the same key";
-            return Err(objects::Error::InvalidTag(message.to_owned()));
-        }
-    }
-    Ok(tags)
-}
-
-pub(super) async fn get_object_tagging(
-    call: Call<dto::GetObjectTaggingInput>,
-) -> Handled<dto::GetObjectTaggingOutput> {
-    check_supported(&call.exchange.headers)?;
-    let dto::GetObjectTaggingInput { bucket, key, version_id, .. } = call.input.clone();
-    let found = call.walk(objects::GetObjectTagging { bucket, key, version_id }).await?;
-    let tag_set = of_tags(&found.tags);
-    Ok(dto::GetObjectTaggingOutput { tag_set, version_id: found.version_id })
-}
-
-pub(super) async fn put_object_tagging(
-    call: Call<dto::PutObjectTaggingInput>,
-) -> Handled<dto::PutObjectTaggingOutput> {
-    check_supported(&call.exchange.headers)?;
-    let tags = tags(&call.input.tagging.tag_set)?;
-    let input = &call.input;
-    let (bucket, key) = (input.bucket.clone(), input.key.clone());
-    let version_id = input.version_id.clone();
-    let done = call.walk(objects::PutObjectTagging { bucket, key, version_id, tags }).await?;
-    Ok(dto::PutObjectTaggingOutput { version_id: done.version_id })
-}
-
-pub(super) async fn delete_object_tagging(
-    call: Call<dto::DeleteObjectTaggingInput>,
-) -> Handled<dto::DeleteObjectTaggingOutput> {
-    check_supported(&call.exchange.headers)?;
-    let dto::DeleteObjectTaggingInput { bucket, key, version_id, .. } = call.input.clone();
-    let tags = BTreeMap::new();
-    let done = call.walk(objects::PutObjectTagging { bucket, key, version_id, tags }).await?;
-    Ok(dto::DeleteObjectTaggingOutput { version_id: done.version_id })
 }
 
 /// Whoever may read the object reads that its owner may do everything.

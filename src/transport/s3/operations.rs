@@ -5,7 +5,7 @@ use s3s::dto;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::exchange::{Exchange, run};
-use super::{buckets, copies, listing, objects, settings, uploads};
+use super::{buckets, copies, listing, objects, settings, tagging, uploads};
 
 /// Bytes of an XML body at the most: the parts of an upload, with their checksums.
 pub(super) const XML_BYTES: usize = 4 * 1024 * 1024;
@@ -78,17 +78,14 @@ operations! {
     }
     objects {
         delete_object DeleteObjectInput DeleteObjectOutput;
-        delete_object_tagging DeleteObjectTaggingInput DeleteObjectTaggingOutput;
         delete_objects DeleteObjectsInput DeleteObjectsOutput;
         get_object GetObjectInput GetObjectOutput;
         get_object_acl GetObjectAclInput GetObjectAclOutput;
         get_object_attributes GetObjectAttributesInput GetObjectAttributesOutput;
-        get_object_tagging GetObjectTaggingInput GetObjectTaggingOutput;
         head_object HeadObjectInput HeadObjectOutput;
         post_object PostObjectInput PostObjectOutput;
         put_object PutObjectInput PutObjectOutput;
         put_object_acl PutObjectAclInput PutObjectAclOutput;
-        put_object_tagging PutObjectTaggingInput PutObjectTaggingOutput;
     }
     settings {
         delete_bucket_cors DeleteBucketCorsInput DeleteBucketCorsOutput;
@@ -116,6 +113,11 @@ operations! {
         put_bucket_tagging PutBucketTaggingInput PutBucketTaggingOutput;
         put_bucket_versioning PutBucketVersioningInput PutBucketVersioningOutput;
         put_public_access_block PutPublicAccessBlockInput PutPublicAccessBlockOutput;
+    }
+    tagging {
+        delete_object_tagging DeleteObjectTaggingInput DeleteObjectTaggingOutput;
+        get_object_tagging GetObjectTaggingInput GetObjectTaggingOutput;
+        put_object_tagging PutObjectTaggingInput PutObjectTaggingOutput;
     }
     uploads {
         abort_multipart_upload AbortMultipartUploadInput AbortMultipartUploadOutput;

@@ -11,7 +11,9 @@ use futures_util::stream;
 use strongroom::objects::{
     Attributes, CreateBucket, EncryptionRule, HeadObject, PutBucketEncryption, PutObject,
 };
-use strongroom::service::{Caller, Expected, Incoming, OpenedObject, Options, S3Refusal, Service};
+use strongroom::service::{
+    Caller, Expected, Incoming, OpenedObject, Options, S3Refusal, Service, Wanted,
+};
 use strongroom::sse::Headers;
 use strongroom::transport::s3::Domains;
 use tower::ServiceExt as _;
@@ -220,7 +222,7 @@ pub(super) async fn head(
     let request =
         HeadObject { bucket: bucket.to_owned(), key: key.to_owned(), ..Default::default() };
     let headers = Headers::default();
-    let reply = service.head_object(owner(), request, headers, None, None, false).await;
+    let reply = service.head_object(owner(), request, headers, Wanted::default()).await;
     reply.result.map_err(|error| error.s3())
 }
 
