@@ -92,6 +92,8 @@ pub struct Service {
     credentials: RwLock<Option<Arc<Credentials>>>,
     metrics: Arc<Metrics>,
     slow_lane: SlowLane,
+    /// Who lost a race for a row goes on by turns.
+    turn: tokio::sync::Mutex<()>,
     rate: Option<Rate>,
     witnesses: WitnessPolicy,
     audit_archive: Option<String>,
@@ -128,6 +130,7 @@ impl Service {
             credentials: RwLock::new(options.credentials.map(Arc::new)),
             metrics,
             slow_lane: SlowLane::default(),
+            turn: tokio::sync::Mutex::default(),
             rate: options.max_requests_per_second.map(Rate::new),
             witnesses: options.witnesses,
             audit_archive: options.audit_archive,
@@ -275,6 +278,11 @@ impl Service {
     /// Where calls wait that take seconds.
     pub(super) const fn slow_lane(&self) -> &SlowLane {
         &self.slow_lane
+    }
+
+    /// Whose turn it is of those who lost a race for a row.
+    pub(super) const fn turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.turn
     }
 
     /// How many calls a second are answered, if that is limited.

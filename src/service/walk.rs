@@ -100,6 +100,7 @@ impl Service {
         request: O,
     ) -> Reply<O::Output> {
         let request = Arc::new(request);
+        let mut turn = None;
         for _ in 0..ATTEMPTS {
             let opened = given.map_or_else(|| self.opened(), Arc::clone);
             let apart = || {
@@ -144,6 +145,10 @@ impl Service {
                 outcome => outcome,
             };
             match settle(&opened, (event, outcome), &caller).await {
+                // Of many who want one row, one would win and all others lose each time, some of them always.
+                Err(store::Error::Conflict) if turn.is_none() => {
+                    turn = Some(self.turn().lock().await);
+                }
                 Err(store::Error::Conflict) => {}
                 settled => return Reply::of(&opened, caller.request_id, settled).await,
             }
