@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::Stream;
 use tokio::sync::oneshot;
 
@@ -85,19 +86,95 @@ impl<S> fmt::Debug for SealStream<S> {
     }
 }
 
+/// Opens a range of an object out of stored bytes as they were read: no I/O, in place but for chunks that two
+/// pieces share.
+pub struct PieceOpener {
+    opener: RangeOpener,
+    /// What came of a chunk whose end did not.
+    held: BytesMut,
+}
+
+impl PieceOpener {
+    /// Begins to open.
+    pub fn new(opener: RangeOpener) -> Self {
+        Self { opener, held: BytesMut::new() }
+    }
+
+    /// Which bytes of the stored object are to be given.
+    #[must_use]
+    pub const fn stored(&self) -> &Range<u64> {
+        self.opener.stored()
+    }
+
+    /// About how many bytes the next piece should have where `most` may be read at once, so that it ends where
+    /// a chunk does.
+    #[must_use]
+    pub fn fitting(&self, most: usize) -> usize {
+        self.opener.fitting(most).saturating_sub(self.held.len())
+    }
+
+    /// Opens the next piece, of any length; adds to `opened` what of it was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Open`], whatever the reason, and from then on always.
+    pub fn open(&mut self, mut piece: BytesMut, opened: &mut Vec<Bytes>) -> Result<(), Error> {
+        while let Some(wanted) = self.opener.wants() {
+            let mut chunk = if self.held.is_empty() && piece.len() >= wanted {
+                piece.split_to(wanted)
+            } else {
+                let missing = wanted.saturating_sub(self.held.len());
+                self.held.reserve(missing);
+                self.held.extend_from_slice(&piece.split_to(missing.min(piece.len())));
+                if self.held.len() < wanted {
+                    return Ok(());
+                }
+                std::mem::take(&mut self.held)
+            };
+            let within = self.opener.open_within(&mut chunk)?;
+            if !within.is_empty() {
+                opened.push(chunk.freeze().slice(within));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the last piece.
+    ///
+    /// # Errors
+    /// [`Error::Open`] when more should have come.
+    pub fn finish(&self) -> Result<(), Error> {
+        if self.opener.wants().is_none() { Ok(()) } else { Err(Error::Open) }
+    }
+}
+
+/// Without what is held.
+impl fmt::Debug for PieceOpener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PieceOpener").field("opener", &self.opener).finish_non_exhaustive()
+    }
+}
+
 /// Opens a range of an object. `inner` gives the stored bytes that the opener names. After a refusal, or
 /// an error of `inner`, the stream is at its end; only a stream without one was whole.
 pub struct OpenStream<S> {
     inner: S,
-    opener: Option<RangeOpener>,
-    held: Bytes,
-    piece: Vec<u8>,
+    opener: PieceOpener,
+    opened: std::vec::IntoIter<Bytes>,
+    /// What comes after what is opened: more, nothing, or why there is no more.
+    then: Then,
+}
+
+enum Then {
+    More,
+    End,
+    Error(Error),
 }
 
 impl<S> OpenStream<S> {
     /// Begins to open.
-    pub const fn new(inner: S, opener: RangeOpener) -> Self {
-        Self { inner, opener: Some(opener), held: Bytes::new(), piece: Vec::new() }
+    pub fn new(inner: S, opener: RangeOpener) -> Self {
+        let opened = Vec::new().into_iter();
+        Self { inner, opener: PieceOpener::new(opener), opened, then: Then::More }
     }
 }
 
@@ -111,39 +188,32 @@ where
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            let Some(opener) = &mut this.opener else { return Poll::Ready(None) };
-            let Some(wanted) = opener.wants() else {
-                this.opener = None;
-                continue;
-            };
-            if this.piece.len() < wanted && this.held.is_empty() {
-                match ready!(Pin::new(&mut this.inner).poll_next(context)) {
-                    Some(Ok(bytes)) => {
-                        this.held = bytes;
-                        continue;
-                    }
-                    Some(Err(error)) => {
-                        this.opener = None;
-                        return Poll::Ready(Some(Err(Error::Io(error.into()))));
-                    }
-                    None => {} // it ends early, and is refused below
-                }
+            if let Some(bytes) = this.opened.next() {
+                return Poll::Ready(Some(Ok(bytes)));
             }
-            let missing = wanted.saturating_sub(this.piece.len()).min(this.held.len());
-            if missing > 0 {
-                this.piece.extend_from_slice(&this.held.split_to(missing));
-                if this.piece.len() < wanted {
-                    continue;
+            match std::mem::replace(&mut this.then, Then::End) {
+                Then::More if this.opener.finish().is_ok() => {}
+                Then::More => {
+                    this.then = Then::More;
+                    let piece = ready!(Pin::new(&mut this.inner).poll_next(context));
+                    let mut opened = Vec::new();
+                    let result = match piece {
+                        Some(Ok(bytes)) => {
+                            let bytes = bytes
+                                .try_into_mut()
+                                .unwrap_or_else(|bytes| BytesMut::from(&*bytes));
+                            this.opener.open(bytes, &mut opened)
+                        }
+                        Some(Err(error)) => Err(Error::Io(error.into())),
+                        None => this.opener.finish(),
+                    };
+                    this.opened = opened.into_iter();
+                    if let Err(error) = result {
+                        this.then = Then::Error(error);
+                    }
                 }
-            }
-            let mut piece = std::mem::take(&mut this.piece);
-            match opener.open_within(&mut piece) {
-                Ok(within) if within.is_empty() => {}
-                Ok(within) => return Poll::Ready(Some(Ok(Bytes::from(piece).slice(within)))),
-                Err(error) => {
-                    this.opener = None;
-                    return Poll::Ready(Some(Err(error)));
-                }
+                Then::End => return Poll::Ready(None),
+                Then::Error(error) => return Poll::Ready(Some(Err(error))),
             }
         }
     }

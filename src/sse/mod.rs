@@ -13,8 +13,8 @@
 //! 4. [`ObjectInfo`] says which parts make the object, sealed as well; it is stored beside the envelope.
 //!
 //! And back: [`customer_key_for_reading`], [`Keyring::open`], [`ObjectInfo::open`], then [`RangeOpener`] for
-//! any range, or all, within [`OpenStream`], [`open_range`] or [`RangeReader`]. `examples/object_proxy.rs` is
-//! the whole way.
+//! any range, or all, within [`OpenStream`], [`PieceOpener`], [`open_range`] or [`RangeReader`].
+//! `examples/object_proxy.rs` is the whole way.
 //!
 //! # Which mode when
 //!
@@ -125,7 +125,7 @@ mod stream;
 pub use async_io::{open_range, open_stream, seal_stream};
 #[cfg(feature = "aws-kms")]
 pub use aws_kms::{AwsCredentials, AwsKms, BadEndpoint};
-pub use body::{OpenStream, SealStream};
+pub use body::{OpenStream, PieceOpener, SealStream};
 pub use bucket::BucketEncryption;
 pub use bucket_keys::{BucketKeys, Limits, Requester};
 pub use chunk::{CHUNK_LEN, ChunkCipher, SEALED_CHUNK_LEN};
@@ -196,5 +196,7 @@ impl From<crate::crypto::Error> for Error {
 mod keyring_tests;
 #[cfg(test)]
 mod request_tests;
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

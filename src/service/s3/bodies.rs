@@ -3,9 +3,10 @@
 //! A blob is written once, under a name of 128 random bits, and never changed: `objects/ab/abcd…`. It is there
 //! whole or not at all; what is nobody's is removed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,10 +20,12 @@ use object_store::{
     GetOptions, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload,
 };
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
 use super::ByteStream;
 use crate::clock::Clock;
 use crate::objects::{Blob, BlobId, Error};
+use crate::sse::PieceOpener;
 use crate::store::{self, Durability, with_causes};
 
 /// The bytes of objects.
@@ -40,8 +43,11 @@ pub(in crate::service) struct Bodies {
 /// The folder's name in the data directory.
 const FOLDER: &str = "objects";
 /// Bytes that are handed to a folder at once.
-const LOCAL_PIECE: usize = 1 << LOCAL_PIECE_LOG2;
-const LOCAL_PIECE_LOG2: u32 = 20;
+const LOCAL_PIECE: usize = 1 << 20;
+/// Bytes that are read, and opened, at once.
+const READ_AT_ONCE: u64 = 1 << 19;
+/// How often as much is read before it is asked for.
+const AHEAD: usize = 1;
 
 impl Bodies {
     /// Those of a data directory.
@@ -132,52 +138,38 @@ impl Bodies {
         }
     }
 
-    /// The bytes of `range` of what the blobs are in a row. The first one is opened before this returns; they stay
-    /// until the stream is dropped, whoever removes them meanwhile.
+    /// The bytes of `range` of what the blobs are in a row, opened where an opener is given. The first of them are
+    /// there before this returns; they stay until the stream is dropped, whoever removes them meanwhile.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when a blob is not there, or is shorter than it was.
+    /// [`Error::Damaged`] when a blob is not there, is shorter than it was, or does not open where it begins.
     pub(super) async fn read(
         &self,
         blobs: &[Blob],
         range: Range<u64>,
+        opener: Option<PieceOpener>,
     ) -> Result<ByteStream, Error> {
-        let (mut wanted, mut ids) = (Vec::new(), Vec::new());
+        let (mut wanted, mut ids) = (VecDeque::new(), Vec::new());
         let mut start = 0;
         for blob in blobs {
             let end = start + blob.len;
             let (from, to) = (range.start.max(start), range.end.min(end));
             if from < to {
-                wanted.push((path(&blob.id), from - start..to - start));
+                wanted.push_back((path(&blob.id), from - start..to - start));
                 ids.push(blob.id.clone());
             }
             start = end;
         }
         let reader = Reading::begin(&self.reading, &self.store, ids);
         let store = Arc::clone(&self.store);
-        let open = move |(path, range): (ObjectPath, Range<u64>)| {
-            let store = Arc::clone(&store);
-            async move {
-                let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
-                let found = store.get_opts(&path, options).await.map_err(std::io::Error::other)?;
-                let range = found.range.clone();
-                Ok::<ByteStream, std::io::Error>(match found.payload {
-                    GetResultPayload::File(file, _) => of_file(file, range),
-                    GetResultPayload::Stream(stream) => {
-                        Box::pin(stream.map_err(std::io::Error::other))
-                    }
-                })
-            }
-        };
-        let mut wanted = wanted.into_iter();
-        let Some(first) = wanted.next() else { return Ok(Box::pin(stream::empty())) };
-        let first = open(first).await.map_err(|error| Error::Damaged(with_causes(&error)))?;
-        let rest = stream::iter(wanted).then(open).try_flatten();
-        let bytes = first.chain(rest);
-        Ok(Box::pin(bytes.map(move |piece| {
-            let _ = &reader; // it is there as long as the stream is
-            piece
-        })))
+        let mut pieces = Pieces { store, wanted, source: Source::None, opener, _reader: reader };
+        let damaged = |error| Error::Damaged(with_causes(&error));
+        let (first, more) = pieces.next().await.map_err(damaged)?;
+        let first = stream::iter(first.into_iter().map(Ok));
+        if !more {
+            return Ok(Box::pin(first));
+        }
+        Ok(Box::pin(first.chain(pieces.ahead())))
     }
 
     /// Removes blobs, those that are being read when they no longer are. What cannot be removed is swept later.
@@ -280,22 +272,134 @@ impl Drop for Reader {
     }
 }
 
-/// The bytes of a range of a file, in pieces that are read beside.
-fn of_file(file: std::fs::File, range: Range<u64>) -> ByteStream {
-    let read = |(mut file, left): (std::fs::File, Range<u64>)| async move {
-        if left.is_empty() {
-            return Ok(None);
+/// Stored bytes on their way to a reader.
+struct Pieces {
+    store: Arc<dyn ObjectStore>,
+    /// Blobs that were not begun, and which bytes of them.
+    wanted: VecDeque<(ObjectPath, Range<u64>)>,
+    source: Source,
+    opener: Option<PieceOpener>,
+    /// They are there as long as this is.
+    _reader: Reader,
+}
+
+/// The blob that is being read.
+enum Source {
+    None,
+    File(File, Range<u64>),
+    Stream(ByteStream),
+}
+
+impl Pieces {
+    /// The next ones, opened, and whether others come.
+    async fn next(&mut self) -> io::Result<(Vec<Bytes>, bool)> {
+        loop {
+            let opened = match std::mem::replace(&mut self.source, Source::None) {
+                Source::None => match self.wanted.pop_front() {
+                    None => return self.end().map(|()| (Vec::new(), false)),
+                    Some(next) => self.begin(next).await?,
+                },
+                Source::File(file, range) => self.of_file(file, range).await?,
+                Source::Stream(mut stream) => match stream.next().await.transpose()? {
+                    None => Vec::new(),
+                    Some(piece) => {
+                        self.source = Source::Stream(stream);
+                        open(&mut self.opener, piece)?
+                    }
+                },
+            };
+            let more = !self.wanted.is_empty() || !matches!(self.source, Source::None);
+            if !more {
+                self.end()?;
+            }
+            if !more || !opened.is_empty() {
+                return Ok((opened, more));
+            }
         }
+    }
+
+    /// Begins a blob. Of a short range, all of it is read at once.
+    async fn begin(&mut self, (path, range): (ObjectPath, Range<u64>)) -> io::Result<Vec<Bytes>> {
+        if range.end - range.start <= READ_AT_ONCE {
+            let read = self.store.get_range(&path, range).await.map_err(io::Error::other)?;
+            return open(&mut self.opener, read);
+        }
+        let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
+        let found = self.store.get_opts(&path, options).await.map_err(io::Error::other)?;
+        let range = found.range.clone();
+        match found.payload {
+            GetResultPayload::File(mut file, _) => {
+                file.seek(SeekFrom::Start(range.start))?;
+                self.of_file(file, range).await
+            }
+            GetResultPayload::Stream(stream) => {
+                self.source = Source::Stream(Box::pin(stream.map_err(io::Error::other)));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// A piece of a file, read and opened beside, while it is in the processor's cache.
+    async fn of_file(&mut self, mut file: File, left: Range<u64>) -> io::Result<Vec<Bytes>> {
+        let mut opener = self.opener.take();
         let read = tokio::task::spawn_blocking(move || {
-            let len = (left.end - left.start).min(1 << LOCAL_PIECE_LOG2);
-            let mut piece = vec![0; usize::try_from(len).unwrap_or(LOCAL_PIECE)];
-            file.seek(SeekFrom::Start(left.start))?;
-            file.read_exact(&mut piece)?;
-            Ok::<_, std::io::Error>((Bytes::from(piece), (file, left.start + len..left.end)))
+            let most = usize::try_from(READ_AT_ONCE).unwrap_or(usize::MAX);
+            let fitting = opener.as_ref().map_or(most, |opener| opener.fitting(most));
+            let wanted = u64::try_from(fitting).unwrap_or(u64::MAX).min(left.end - left.start);
+            let mut piece = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
+            (&mut file).take(wanted).read_to_end(&mut piece)?;
+            let len = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            if len < wanted {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+            let opened = open(&mut opener, piece.into())?;
+            Ok((opened, opener, file, left.start + len..left.end))
         });
-        read.await.map_err(std::io::Error::other)?.map(Some)
-    };
-    Box::pin(stream::try_unfold((file, range), read))
+        let (opened, opener, file, left) = read.await.map_err(io::Error::other)??;
+        self.opener = opener;
+        if !left.is_empty() {
+            self.source = Source::File(file, left);
+        }
+        Ok(opened)
+    }
+
+    fn end(&self) -> io::Result<()> {
+        self.opener.as_ref().map_or(Ok(()), PieceOpener::finish).map_err(io::Error::other)
+    }
+
+    /// All that come, of which some are read while those before are on their way.
+    fn ahead(mut self) -> impl Stream<Item = io::Result<Bytes>> {
+        let (tell, told) = mpsc::channel(AHEAD);
+        let reading = tokio::spawn(async move {
+            loop {
+                let next = self.next().await;
+                let more = next.as_ref().is_ok_and(|(_, more)| *more);
+                let gone = tell.send(next.map(|(opened, _)| opened)).await.is_err();
+                if gone || !more {
+                    return;
+                }
+            }
+        });
+        let pieces = stream::unfold((told, Some(reading)), |(mut told, reading)| async move {
+            match told.recv().await {
+                Some(next) => Some((next, (told, reading))),
+                // Whoever panicked has not said that this was all.
+                None => match reading?.await {
+                    Ok(()) => None,
+                    Err(error) => Some((Err(io::Error::other(error)), (told, None))),
+                },
+            }
+        });
+        pieces.map_ok(|opened| stream::iter(opened.into_iter().map(Ok))).try_flatten()
+    }
+}
+
+fn open(opener: &mut Option<PieceOpener>, piece: Bytes) -> io::Result<Vec<Bytes>> {
+    let Some(opener) = opener else { return Ok(vec![piece]) };
+    let piece = piece.try_into_mut().unwrap_or_else(|piece| BytesMut::from(&*piece));
+    let mut opened = Vec::new();
+    opener.open(piece, &mut opened).map_err(io::Error::other)?;
+    Ok(opened)
 }
 
 /// Two digits are a folder, so that none has too many files.

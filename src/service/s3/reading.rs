@@ -16,7 +16,7 @@ use crate::service::operation::Operation;
 use crate::service::walk::Reply;
 use crate::service::{Error, with_causes};
 use crate::sse::{
-    CustomerKey, Digested, Envelope, Headers, ObjectInfo, ObjectKey, ObjectName, OpenStream,
+    CustomerKey, Digested, Envelope, Headers, ObjectInfo, ObjectKey, ObjectName, PieceOpener,
     RangeOpener, Requester, SealedPart, customer_key_for_copying, customer_key_for_reading,
 };
 
@@ -200,7 +200,7 @@ impl Work {
                 opened.checksums = clear_checksums(body);
             }
             if with_bytes {
-                opened.body = Some(self.store.bodies.read(&body.blobs, asked).await?);
+                opened.body = Some(self.store.bodies.read(&body.blobs, asked, None).await?);
             }
             return Ok(opened);
         };
@@ -247,12 +247,11 @@ impl Work {
         info: &ObjectInfo,
         range: Range<u64>,
     ) -> Result<ByteStream, Error> {
-        let opener = RangeOpener::new(key, info, range)?;
-        let stored = self.store.bodies.read(&body.blobs, opener.stored().clone()).await?;
-        let opened = OpenStream::new(stored, opener);
-        Ok(Box::pin(opened.map_err(|error| {
-            tracing::error!(error = %with_causes(&error), "stored bytes of an object do not open");
-            std::io::Error::other(error)
+        let opener = PieceOpener::new(RangeOpener::new(key, info, range)?);
+        let stored = opener.stored().clone();
+        let opened = self.store.bodies.read(&body.blobs, stored, Some(opener)).await?;
+        Ok(Box::pin(opened.inspect_err(|error| {
+            tracing::error!(error = %with_causes(error), "stored bytes of an object do not open");
         })))
     }
 
@@ -270,7 +269,7 @@ impl Work {
         let customer = customer.map_err(objects::Error::from)?;
         let range = range.unwrap_or(0..body.size);
         let Some(sealed) = &body.sealed else {
-            return Ok(self.store.bodies.read(&body.blobs, range).await?);
+            return Ok(self.store.bodies.read(&body.blobs, range, None).await?);
         };
         let (envelope, requester) = (envelope(&sealed.envelope)?, self.requester(&bucket)?);
         let (key, info) =
