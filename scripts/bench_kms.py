@@ -21,7 +21,7 @@ RSA_KEY = {"KeySpec": "RSA_4096", "KeyUsage": "SIGN_VERIFY"}
 
 
 def main(peers):
-    starts = bench_peers.found(peers)
+    starts = bench_peers.found(peers, bench_peers.KMS)
     rounds = []
     with tempfile.TemporaryDirectory(dir=ROOT / "target") as folder:
         for number in range(ROUNDS):

@@ -1,9 +1,10 @@
-"""The other emulators of AWS KMS, out of a virtual environment of pinned versions.
+"""The other emulators of AWS KMS and Amazon S3, out of a virtual environment of pinned versions.
 
 Each runs as it comes, with what can be spared left out: no log, no listener but the one, no Docker.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,12 +13,16 @@ from pathlib import Path
 from bench_server import Process
 
 PINS = Path(__file__).with_name("bench_peers.txt")
+S3S_FS = "0.14.1"
 
 
 def install(folder):
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "-r", PINS], check=True)
+    cargo = ["cargo", "install", "--locked", "--quiet", "--root", folder, "--target-dir", folder / "build"]
+    subprocess.run([*cargo, "--version", S3S_FS, "--features", "binary", "s3s-fs"], check=True)
+    shutil.rmtree(folder / "build")
 
 
 class Peer(Process):
@@ -46,22 +51,31 @@ def ministack(program, folder):
     return peer
 
 
+def s3s_fs(program, folder):
+    port = free_port()
+    (folder / "root").mkdir()
+    peer = Peer(program, folder, ["--host", "127.0.0.1", "--port", str(port), folder / "root"])
+    peer.port = port
+    return peer
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-PEERS = {"moto": ("moto_server", moto), "MiniStack": ("ministack", ministack)}
+KMS = {"moto": ("moto_server", moto), "MiniStack": ("ministack", ministack)}
+S3 = {**KMS, "s3s-fs": ("s3s-fs", s3s_fs)}
 
 
-def found(folder):
-    """The installed ones: name, and what starts it."""
+def found(folder, peers):
+    """The installed ones of the peers: name, and what starts it."""
     starts = {}
-    for name, (program, start) in PEERS.items():
+    for name, (program, start) in peers.items():
         path = folder / "bin" / program
         if path.exists():
             starts[name] = lambda scratch, path=path, start=start: start(path, scratch)
         else:
-            print(f"{name} is not in {folder}: skipped (scripts/bench kms --install-peers)")
+            print(f"{name} is not in {folder}: skipped (--install-peers)")
     return starts

@@ -35,9 +35,10 @@ class Process:
     def __exit__(self, *_):
         self.stop()
 
-    def resident(self):
+    def resident(self, what="VmRSS"):
+        """MiB of its memory now, or at most (`VmHWM`)."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+        return int(re.search(what + r":\s+(\d+) kB", status)[1]) / 1024
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
