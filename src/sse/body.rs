@@ -1,7 +1,7 @@
 //! Bodies as streams of bytes, as HTTP libraries have them.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -106,13 +106,6 @@ impl PieceOpener {
         self.opener.stored()
     }
 
-    /// About how many bytes the next piece should have where `most` may be read at once, so that it ends where
-    /// a chunk does.
-    #[must_use]
-    pub fn fitting(&self, most: usize) -> usize {
-        self.opener.fitting(most).saturating_sub(self.held.len())
-    }
-
     /// Opens the next piece, of any length; adds to `opened` what of it was asked for.
     ///
     /// # Errors
@@ -136,6 +129,35 @@ impl PieceOpener {
             }
         }
         Ok(())
+    }
+
+    /// Reads and opens what comes next, instead of a piece: about `most` bytes at once, of the `left` ones that
+    /// `from` still gives, which have to end where a chunk does. Each chunk is read to where the one before it
+    /// ends when opened, and so all of them are one buffer.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Open`], and from then on always.
+    pub fn read<R: Read>(
+        &mut self,
+        from: &mut R,
+        left: &mut u64,
+        most: usize,
+    ) -> Result<Bytes, Error> {
+        let mut opened = Vec::with_capacity(most);
+        while let Some(wanted) = self.opener.wants().filter(|_| *left > 0) {
+            let start = opened.len();
+            if start > 0 && start + wanted > most {
+                break;
+            }
+            let asked = u64::try_from(wanted).map_err(|_| Error::Open)?;
+            from.take(asked.min(*left)).read_to_end(&mut opened)?;
+            *left = left.saturating_sub(asked);
+            let chunk = opened.get_mut(start..).unwrap_or_default();
+            let within = self.opener.open_within(chunk)?;
+            opened.truncate(start + within.end);
+            opened.drain(start..start + within.start);
+        }
+        Ok(opened.into())
     }
 
     /// After the last piece.

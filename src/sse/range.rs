@@ -107,16 +107,6 @@ impl RangeOpener {
         if self.refused { Some(0) } else { self.next.as_ref().map(Step::wants) }
     }
 
-    /// How many bytes the next pieces have together, as many of them as `most` bytes hold; one at least.
-    pub(super) fn fitting(&self, most: usize) -> usize {
-        let salt = match &self.next {
-            Some(Step::Salt(salt)) => salt.len(),
-            _ => 0,
-        };
-        let chunk = self.cipher.sealed_chunk_len();
-        salt + (most.saturating_sub(salt) / chunk).max(1) * chunk
-    }
-
     /// Opens the next piece in place; returns what of it was asked for, which may be nothing.
     ///
     /// # Errors

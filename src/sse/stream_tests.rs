@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::Stream;
 use proptest::prelude::*;
 
@@ -245,31 +245,49 @@ fn several_cores_make_and_read_the_same_bytes() {
 }
 
 #[test]
-fn pieces_that_fit_end_where_a_chunk_does() {
+fn what_is_read_and_opened_at_once_is_one_buffer() {
     let (_, object_key) = begin();
-    let (mut stored, mut parts) = (Vec::new(), Vec::new());
     let plaintext: Vec<u8> = (0..=250).cycle().take(7 * CHUNK_LEN + 9).collect();
-    for (number, part) in (1..).zip([&plaintext[..5 * CHUNK_LEN], &plaintext[5 * CHUNK_LEN..]]) {
-        let (body, sealed) = body(&object_key, number, part);
-        stored.extend(body);
-        parts.push(sealed.part);
-    }
+    let halves = [&plaintext[..5 * CHUNK_LEN], &plaintext[5 * CHUNK_LEN..]];
+    let bodies = (1..).zip(halves).map(|(number, half)| body(&object_key, number, half));
+    let (stored, sealed): (Vec<_>, Vec<_>) = bodies.unzip();
+    let parts = sealed.into_iter().map(|sealed| sealed.part).collect();
     let info = ObjectInfo::new(parts, Digested::default()).unwrap();
-    for (most, count) in [(0, 8), (SEALED_CHUNK_LEN, 8), (3 * SEALED_CHUNK_LEN, 4), (1 << 30, 1)] {
+    for (most, buffers) in [(0, 8), (CHUNK_LEN + 16, 8), (3 * CHUNK_LEN + 16, 3), (1 << 30, 2)] {
         let whole = RangeOpener::whole(Arc::clone(&object_key), &info).unwrap();
         let mut opener = PieceOpener::new(whole);
-        let (mut rest, mut opened, mut pieces) = (stored.as_slice(), Vec::new(), 0);
-        while !rest.is_empty() {
-            let piece;
-            (piece, rest) = rest.split_at(opener.fitting(most).min(rest.len()));
-            assert!(piece.len() <= most.max(SEALED_CHUNK_LEN + 16), "{most}");
-            opener.open(BytesMut::from(piece), &mut opened).unwrap();
-            pieces += 1;
+        let mut opened = Vec::new();
+        for body in &stored {
+            let (mut from, mut left) = (body.as_slice(), u64::try_from(body.len()).unwrap());
+            while left > 0 {
+                assert!(opener.finish().is_err());
+                opened.push(opener.read(&mut from, &mut left, most).unwrap());
+            }
         }
         opener.finish().unwrap();
         assert_eq!(opened.concat(), plaintext);
-        assert_eq!(pieces, count, "{most}");
+        assert_eq!(opened.len(), buffers, "{most}");
     }
+    // The middle of an object, and then what ends too early or was altered.
+    let range = || {
+        let range = 70_000..300_000;
+        PieceOpener::new(RangeOpener::new(Arc::clone(&object_key), &info, range).unwrap())
+    };
+    let run = range().stored().clone();
+    let run = usize::try_from(run.start).unwrap()..usize::try_from(run.end).unwrap();
+    let mut touched = stored[0][run].to_vec();
+    let read = |touched: &[u8]| {
+        let (mut opener, mut from) = (range(), touched);
+        let mut left = u64::try_from(touched.len()).unwrap();
+        let opened = opener.read(&mut from, &mut left, 1 << 20)?;
+        opener.finish().map(|()| opened)
+    };
+    assert_eq!(read(&touched).unwrap(), plaintext[70_000..300_000]);
+    for cut in [1, 16, SEALED_CHUNK_LEN - 16, SEALED_CHUNK_LEN, 2 * SEALED_CHUNK_LEN] {
+        assert!(matches!(read(&touched[..touched.len() - cut]), Err(Error::Open)), "{cut}");
+    }
+    touched[2 * SEALED_CHUNK_LEN] ^= 1;
+    assert!(matches!(read(&touched), Err(Error::Open)));
 }
 
 #[test]

@@ -45,7 +45,10 @@ const FOLDER: &str = "objects";
 /// Bytes that are handed to a folder at once.
 const LOCAL_PIECE: usize = 1 << 20;
 /// Bytes that are read, and opened, at once.
-const READ_AT_ONCE: u64 = 1 << 19;
+const READ_AT_ONCE: usize = 1 << READ_AT_ONCE_LOG2;
+const READ_AT_ONCE_LOG2: u32 = 19;
+/// Room for the tags of the last chunk that is opened with it.
+const TAGS: usize = 64;
 /// How often as much is read before it is asked for.
 const AHEAD: usize = 1;
 
@@ -320,7 +323,7 @@ impl Pieces {
 
     /// Begins a blob. Of a short range, all of it is read at once.
     async fn begin(&mut self, (path, range): (ObjectPath, Range<u64>)) -> io::Result<Vec<Bytes>> {
-        if range.end - range.start <= READ_AT_ONCE {
+        if range.end - range.start <= 1 << READ_AT_ONCE_LOG2 {
             let read = self.store.get_range(&path, range).await.map_err(io::Error::other)?;
             return open(&mut self.opener, read);
         }
@@ -343,24 +346,30 @@ impl Pieces {
     async fn of_file(&mut self, mut file: File, left: Range<u64>) -> io::Result<Vec<Bytes>> {
         let mut opener = self.opener.take();
         let read = tokio::task::spawn_blocking(move || {
-            let most = usize::try_from(READ_AT_ONCE).unwrap_or(usize::MAX);
-            let fitting = opener.as_ref().map_or(most, |opener| opener.fitting(most));
-            let wanted = u64::try_from(fitting).unwrap_or(u64::MAX).min(left.end - left.start);
-            let mut piece = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
-            (&mut file).take(wanted).read_to_end(&mut piece)?;
-            let len = u64::try_from(piece.len()).unwrap_or(u64::MAX);
-            if len < wanted {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-            }
-            let opened = open(&mut opener, piece.into())?;
-            Ok((opened, opener, file, left.start + len..left.end))
+            let (mut left, end) = (left.end - left.start, left.end);
+            let opened = match &mut opener {
+                Some(opener) => opener
+                    .read(&mut file, &mut left, READ_AT_ONCE + TAGS)
+                    .map_err(io::Error::other)?,
+                None => {
+                    let wanted = left.min(1 << READ_AT_ONCE_LOG2);
+                    let mut piece = Vec::with_capacity(READ_AT_ONCE);
+                    (&mut file).take(wanted).read_to_end(&mut piece)?;
+                    if u64::try_from(piece.len()).is_ok_and(|read| read < wanted) {
+                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+                    }
+                    left -= wanted;
+                    piece.into()
+                }
+            };
+            Ok((opened, opener, file, end - left..end))
         });
         let (opened, opener, file, left) = read.await.map_err(io::Error::other)??;
         self.opener = opener;
         if !left.is_empty() {
             self.source = Source::File(file, left);
         }
-        Ok(opened)
+        Ok(vec![opened])
     }
 
     fn end(&self) -> io::Result<()> {
