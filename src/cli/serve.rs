@@ -108,6 +108,7 @@ impl Serve {
     }
 
     pub(super) async fn run(self) -> Result<(), Error> {
+        take_small_pages();
         hardening::keep_from_swap();
         hardening::keep_files_private();
         let file = config::read(self.config.as_deref())?;
@@ -189,6 +190,19 @@ impl Serve {
         Ok(room.close()?)
     }
 }
+
+/// Pages as the processor has them: the allocator asks for huge ones, of which a service that is begun touches a
+/// tenth. They would be a fortieth faster, and two thirds more memory.
+#[cfg(target_os = "linux")]
+fn take_small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "memory is taken in huge pages");
+    }
+}
+
+/// Other systems have no such call.
+#[cfg(not(target_os = "linux"))]
+const fn take_small_pages() {}
 
 /// As many open files as the operating system allows: each connection is one. Shells and service managers
 /// begin with a lower limit for the sake of programs that use `select`.
