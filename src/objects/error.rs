@@ -136,6 +136,9 @@ pub enum Error {
          aborted or completed."
     )]
     NoSuchUpload(String),
+    /// What only the bucket's own account may do, whoever its policy lets in.
+    #[error("The specified method is not allowed against this resource.")]
+    NotTheOwners,
     /// What is there is what the caller has (304).
     #[error("Not Modified")]
     NotModified {
@@ -192,7 +195,7 @@ impl Error {
             Self::MalformedPolicy(_) => "MalformedPolicy",
             Self::MalformedXml => "MalformedXML",
             Self::MetadataTooLarge => "MetadataTooLarge",
-            Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::MethodNotAllowed | Self::NotTheOwners => "MethodNotAllowed",
             Self::NoSuchBucket(_) => "NoSuchBucket",
             Self::NoSuchKey { .. } => "NoSuchKey",
             Self::NoSuchVersion { .. } => "NoSuchVersion",
@@ -218,7 +221,7 @@ impl Error {
             | Self::BucketNotEmpty
             | Self::OperationAborted => 409,
             Self::InvalidRange => 416,
-            Self::MethodNotAllowed => 405,
+            Self::MethodNotAllowed | Self::NotTheOwners => 405,
             Self::NoSuchBucket(_)
             | Self::NoSuchKey { .. }
             | Self::NoSuchVersion { .. }

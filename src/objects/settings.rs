@@ -82,12 +82,13 @@ pub fn delete_bucket_encryption(
 /// `GetBucketPolicy`
 ///
 /// # Errors
-/// [`Error::NoSuchBucket`], [`Error::NotSet`].
+/// [`Error::NoSuchBucket`], [`Error::NotTheOwners`], [`Error::NotSet`].
 pub fn get_bucket_policy(
     objects: &Objects,
-    _: &Call<'_>,
+    call: &Call<'_>,
     request: &GetBucketPolicy,
 ) -> Result<Done<String>, Error> {
+    check_owner(objects, call, &request.bucket)?;
     let missing = || Error::NotSet("NoSuchBucketPolicy", "The bucket policy does not exist");
     show(objects, &request.bucket, |bucket| bucket.policy.clone().ok_or_else(missing))
 }
@@ -95,12 +96,13 @@ pub fn get_bucket_policy(
 /// `PutBucketPolicy`. What the policy says is for who decides by it to check.
 ///
 /// # Errors
-/// [`Error::NoSuchBucket`]; [`Error::MalformedPolicy`] for more than 20 KiB.
+/// [`Error::NoSuchBucket`], [`Error::NotTheOwners`]; [`Error::MalformedPolicy`] for more than 20 KiB.
 pub fn put_bucket_policy(
     objects: &Objects,
-    _: &Call<'_>,
+    call: &Call<'_>,
     request: &PutBucketPolicy,
 ) -> Result<Done<()>, Error> {
+    check_owner(objects, call, &request.bucket)?;
     if request.policy.len() > POLICY_LEN {
         return Err(Error::MalformedPolicy("Policies must not be larger than 20 KB".to_owned()));
     }
@@ -110,13 +112,20 @@ pub fn put_bucket_policy(
 /// `DeleteBucketPolicy`
 ///
 /// # Errors
-/// [`Error::NoSuchBucket`]
+/// [`Error::NoSuchBucket`], [`Error::NotTheOwners`].
 pub fn delete_bucket_policy(
     objects: &Objects,
-    _: &Call<'_>,
+    call: &Call<'_>,
     request: &DeleteBucketPolicy,
 ) -> Result<Done<()>, Error> {
+    check_owner(objects, call, &request.bucket)?;
     set(objects, &request.bucket, |bucket| bucket.policy = None)
+}
+
+/// A bucket's policy is its own account's, also where it lets others in (API reference, `PutBucketPolicy`).
+fn check_owner(objects: &Objects, call: &Call<'_>, bucket: &str) -> Result<(), Error> {
+    let (bucket, _) = objects.bucket(bucket)?;
+    if bucket.owner == call.account { Ok(()) } else { Err(Error::NotTheOwners) }
 }
 
 /// The operations on documents that are kept as they came; what is answered where there is none.

@@ -299,6 +299,7 @@ impl Error {
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::S3(refusal) if refusal.status == 403)
+            || matches!(self, Self::Objects(error) if error.status() == 403)
             || matches!(
                 self,
                 Self::AccessDenied { .. }

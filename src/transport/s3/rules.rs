@@ -200,7 +200,8 @@ pub(super) fn read_target(document: &[u8]) -> Result<(String, bool), Error> {
     if root.name != "ObjectEncryption" {
         return Err(Error::MalformedXml);
     }
-    let [target] = root.members(&["SSEKMS"])? else { return Err(Error::MalformedXml) };
+    // The model's name of the element, which SDKs write, and that of the type.
+    let [target] = root.members(&["SSE-KMS", "SSEKMS"])? else { return Err(Error::MalformedXml) };
     target.members(&["KMSKeyArn", "BucketKeyEnabled"])?;
     let arn = target.member("KMSKeyArn")?.ok_or(Error::MalformedXml)?.content()?;
     Ok((arn.to_owned(), target.flag("BucketKeyEnabled")?))
@@ -269,11 +270,14 @@ mod tests {
 
     #[test]
     fn the_key_that_an_object_is_moved_to() {
-        let read = read_target(
-            b"<?xml version=\"1.0\"?><ObjectEncryption><SSEKMS><KMSKeyArn>arn:aws:kms:r:1:key/k</KMSKeyArn>\
-              <BucketKeyEnabled>true</BucketKeyEnabled></SSEKMS></ObjectEncryption>",
-        );
-        assert_eq!(read.unwrap(), ("arn:aws:kms:r:1:key/k".to_owned(), true));
+        for name in ["SSE-KMS", "SSEKMS"] {
+            let document = format!(
+                "<?xml version=\"1.0\"?><ObjectEncryption><{name}><KMSKeyArn>arn:aws:kms:r:1:key/k</KMSKeyArn>\
+                 <BucketKeyEnabled>true</BucketKeyEnabled></{name}></ObjectEncryption>"
+            );
+            let read = read_target(document.as_bytes()).unwrap();
+            assert_eq!(read, ("arn:aws:kms:r:1:key/k".to_owned(), true));
+        }
         assert!(read_target(b"<ObjectEncryption><SSES3/></ObjectEncryption>").is_err());
     }
 
