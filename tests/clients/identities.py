@@ -62,13 +62,13 @@ def role(name, trusted, statements=(EVERYTHING,), more=""):
     )
 
 
-def known(folder, more="", *arguments, start=Server):
-    """A server with `USERS` and roots of two accounts, and what `more` adds to the first."""
+def known(folder, more="", *arguments, start=Server, others=""):
+    """A server with `USERS` and roots of two accounts, what `more` adds to the first and `others` to the second."""
     path = folder / "credentials.toml"
     path.touch(0o600)
     users = "".join(user(name, statements) for name, statements in USERS.items())
     roots = [f'[[account]]\nid = "{id}"\n{entry(id, "")}' for id in (ACCOUNT, OTHER)]
-    path.write_text(roots[0] + users + more + roots[1])
+    path.write_text(roots[0] + users + more + roots[1] + others)
     key = {"STRONGROOM_ROOT_KEY": ROOT_KEY.hex()}
     files = "--data-dir", str(folder / "data"), "--credentials", str(path)
     return start(*files, *arguments, env=key)

@@ -33,8 +33,13 @@ def client(server, service="s3", access_key="111122223333", secret="any", token=
     )
 
 
+def unused(prefix="bucket"):
+    """A name that no bucket has."""
+    return f"{prefix}-{os.getpid()}-{next(NUMBERS)}"
+
+
 def make_bucket(s3, prefix="bucket", **more):
-    name = f"{prefix}-{os.getpid()}-{next(NUMBERS)}"
+    name = unused(prefix)
     s3.create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}, **more
     )
