@@ -133,9 +133,12 @@ impl Bodies {
             Err(error) => {
                 if let Some(mut upload) = upload
                     && let Err(error) = upload.abort().await
+                    && self.folder.is_none()
                 {
-                    tracing::warn!(error = %with_causes(&error), "an unfinished body could not be removed");
+                    let error = with_causes(&error);
+                    tracing::warn!(%error, "an unfinished body could not be removed");
                 }
+                self.remove_failed(&id).await;
                 Err(error)
             }
         }
@@ -185,6 +188,32 @@ impl Bodies {
     /// Since when it is open: what was stored before, nobody is writing.
     pub(super) const fn since(&self) -> DateTime<Utc> {
         self.since
+    }
+
+    /// Removes what a write that failed at its end has left: a blob that has its name already and is not known to be
+    /// on the disk, or the file of a folder's client, which forgets it once it is told to give it its name.
+    async fn remove_failed(&self, id: &BlobId) {
+        delete(&self.store, id).await;
+        let Some(folder) = &self.folder else { return };
+        let begun = folder.join(path(id).as_ref());
+        let removed = tokio::task::spawn_blocking(move || {
+            let name = begun.file_name().map(|name| format!("{}#", name.to_string_lossy()));
+            let (Some(within), Some(name)) = (begun.parent(), name) else { return Ok(()) };
+            for entry in std::fs::read_dir(within)? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(&name) {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+            Ok::<_, std::io::Error>(())
+        });
+        match removed.await {
+            Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                let error = with_causes(&error);
+                tracing::warn!(%error, "an unfinished body could not be removed");
+            }
+            _ => {}
+        }
     }
 
     /// Removes what was being written before, and was never finished. An object store does so by itself.
