@@ -33,7 +33,12 @@ impl Memory {
             Table::Grant => self.apply_grant(&row.key, *revision, *value),
             Table::Key => self.apply_key(&row.key, *revision, *value),
             // Other rooms' own; they have them.
-            Table::Bucket | Table::LogKey | Table::Object | Table::Part | Table::Upload => Some(()),
+            Table::Bucket
+            | Table::Contents
+            | Table::LogKey
+            | Table::Object
+            | Table::Part
+            | Table::Upload => Some(()),
             Table::Material => self.apply_material(&row.key, *value),
         }
     }

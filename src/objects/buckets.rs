@@ -72,8 +72,7 @@ pub fn delete_bucket(
     if !home.contents.is_empty() {
         return Err(Error::BucketNotEmpty);
     }
-    let change = Change { row: row::bucket(home.name), expected: home.revision, value: None };
-    Ok(Done::reading((), []).changing(vec![change]))
+    Ok(Done::reading((), []).changing(home.removal()))
 }
 
 /// `HeadBucket`

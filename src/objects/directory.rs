@@ -135,8 +135,8 @@ impl Objects {
         blobs
     }
 
-    /// Rows under the id of a bucket that is no more, and parts of an upload that is none any more. A write that
-    /// was decided on before its bucket was removed leaves one, and a part before its upload was ended.
+    /// Rows under the id of a bucket that is no more, and parts of an upload that is none any more. Earlier versions
+    /// left some, when something was put into a bucket while it was removed.
     #[must_use]
     pub fn unreachable(&self) -> Vec<(RowId, Revision)> {
         let memory = self.read();

@@ -25,6 +25,8 @@ pub(super) struct Held<T> {
 pub(super) struct Memory {
     pub(super) buckets: BTreeMap<String, Held<Bucket>>,
     pub(super) contents: HashMap<BucketId, Contents>,
+    /// When something was last put into each, since the start.
+    written: HashMap<BucketId, Revision>,
 }
 
 /// What is in one bucket.
@@ -61,6 +63,7 @@ pub(super) struct Home<'a> {
     pub(super) bucket: &'a Arc<Bucket>,
     pub(super) revision: Revision,
     pub(super) contents: &'a Contents,
+    written: Revision,
 }
 
 /// What is in a bucket of which no row says that anything is.
@@ -79,7 +82,8 @@ impl Memory {
     pub(super) fn home<'a>(&'a self, name: &'a str) -> Result<Home<'a>, Error> {
         let held = self.buckets.get(name).ok_or_else(|| Error::NoSuchBucket(name.to_owned()))?;
         let contents = self.contents.get(&held.value.id).unwrap_or(&NOTHING);
-        Ok(Home { name, bucket: &held.value, revision: held.revision, contents })
+        let written = self.written.get(&held.value.id).copied().unwrap_or_default();
+        Ok(Home { name, bucket: &held.value, revision: held.revision, contents, written })
     }
 
     /// Takes one row in; none when its bytes are not what this program writes.
@@ -87,6 +91,7 @@ impl Memory {
         let Applied { row, revision, value } = applied;
         match row.table {
             Table::Bucket => self.apply_bucket(&row.key, *revision, *value),
+            Table::Contents => self.apply_contents(&row.key, *revision, *value),
             Table::Object => self.apply_object(&row.key, *revision, *value),
             Table::Part => self.apply_part(&row.key, *revision, *value),
             Table::Upload => self.apply_upload(&row.key, *revision, *value),
@@ -104,6 +109,20 @@ impl Memory {
         let bucket: Bucket =
             row::decode(bytes).filter(|bucket: &Bucket| bucket.v == Bucket::FORMAT)?;
         self.buckets.insert(name.to_owned(), Held { value: Arc::new(bucket), revision });
+        Some(())
+    }
+
+    fn apply_contents(
+        &mut self,
+        key: &[u8],
+        revision: Revision,
+        value: Option<&[u8]>,
+    ) -> Option<()> {
+        let bucket = BucketId::parse(std::str::from_utf8(key).ok()?)?;
+        match value {
+            Some(_) => self.written.insert(bucket, revision),
+            None => self.written.remove(&bucket),
+        };
         Some(())
     }
 
@@ -257,6 +276,22 @@ impl Home<'_> {
     pub(super) fn touch(&self) -> Result<Change, Error> {
         let value = Some(row::encode(self.bucket.as_ref())?);
         Ok(Change { row: row::bucket(self.name), expected: self.revision, value })
+    }
+
+    /// What goes with whatever is put into the bucket: whoever found it empty meanwhile meets a conflict. Others who
+    /// put something into it do not.
+    pub(super) fn fill(&self) -> Change {
+        let value = Some(Vec::new().into());
+        Change { row: row::contents(&self.bucket.id), expected: Revision::ANY, value }
+    }
+
+    /// The bucket gone, if nothing was put into it since this was found.
+    pub(super) fn removal(&self) -> Vec<Change> {
+        let contents = row::contents(&self.bucket.id);
+        vec![
+            Change { row: row::bucket(self.name), expected: self.revision, value: None },
+            Change { row: contents, expected: self.written, value: None },
+        ]
     }
 
     /// An object's or marker's id as answers have it: none where no versions were ever kept.

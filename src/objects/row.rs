@@ -15,6 +15,11 @@ pub(super) fn bucket(name: &str) -> RowId {
     RowId { table: Table::Bucket, key: name.as_bytes().to_vec() }
 }
 
+/// What says when something was last put into a bucket.
+pub(super) fn contents(bucket: &BucketId) -> RowId {
+    RowId { table: Table::Contents, key: bucket.as_str().as_bytes().to_vec() }
+}
+
 /// The row of an object's version.
 pub(super) fn object(bucket: &BucketId, key: &str, version: &VersionId) -> RowId {
     RowId { table: Table::Object, key: joined(&[bucket.as_str(), key, version.as_str()]) }

@@ -46,9 +46,7 @@ pub fn create_multipart_upload(
     let row = row::upload(&home.bucket.id, &request.key, &upload_id);
     let value = Some(row::encode(&upload)?);
     let begun = Change { row, expected: Revision(0), value };
-    // As for the first object: see `writes.rs`.
-    let touch = home.contents.is_empty().then(|| home.touch()).transpose()?;
-    let changes = std::iter::once(begun).chain(touch).collect();
+    let changes = vec![begun, home.fill()];
     Ok(Done::reading(UploadBegun { upload_id }, [home.read()]).changing(changes))
 }
 

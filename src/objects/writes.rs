@@ -1,8 +1,8 @@
 //! Operations that make and remove versions.
 //!
 //! A write of a bucket that keeps versions makes a row of its own, so that two of them never conflict. Those
-//! that must not both be done are made to: by writing the bucket's row as it is ([`Home::touch`]). These are
-//! writes with conditions, and those that find the bucket empty, as somebody may be about to remove it.
+//! with conditions, which must not both be done, are made to, by writing the bucket's row as it is
+//! ([`Home::touch`]); and whatever is put into a bucket is made to conflict with its removal ([`Home::fill`]).
 
 use std::sync::Arc;
 
@@ -178,27 +178,28 @@ impl<'a> Write<'a> {
             value: Some(row::encode(&*version)?),
         };
         let version_id = home.shown(&version.id);
-        let touches = self.exclusive || home.contents.is_empty();
-        self.done(Written { version, version_id, freed }, Some(change), touches)
+        let fill = home.fill();
+        self.done(Written { version, version_id, freed }, [change, fill])
     }
 
     /// Removes one version, if it is there.
     fn removal(self, id: &VersionId, version_id: Option<String>) -> Result<Done<Deleted>, Error> {
         let Some(held) = self.versions.iter().find(|held| held.value.id == *id) else {
-            let output = Deleted { version_id, ..Deleted::default() };
-            let touches = self.exclusive;
-            return self.done(output, None, touches);
+            return self.done(Deleted { version_id, ..Deleted::default() }, []);
         };
         let (row, expected) = self.home.version_read(self.key, held);
         let delete_marker = held.value.object().is_none();
         let output = Deleted { version_id, delete_marker, freed: freed(&held.value, None) };
-        let touches = self.exclusive;
-        self.done(output, Some(Change { row, expected, value: None }), touches)
+        self.done(output, [Change { row, expected, value: None }])
     }
 
-    fn done<T>(self, output: T, change: Option<Change>, touches: bool) -> Result<Done<T>, Error> {
-        let touch = touches.then(|| self.home.touch()).transpose()?;
-        let changes = change.into_iter().chain(touch).collect();
+    fn done<T>(
+        self,
+        output: T,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<Done<T>, Error> {
+        let touch = self.exclusive.then(|| self.home.touch()).transpose()?;
+        let changes = changes.into_iter().chain(touch).collect();
         Ok(Done::reading(output, self.reads).changing(changes))
     }
 }

@@ -255,7 +255,7 @@ impl Rooms {
     /// Publishes one row to the room that it is of.
     fn apply(&self, applied: &Applied<'_>) -> Result<(), String> {
         match applied.row.table {
-            Table::Bucket | Table::Object | Table::Part | Table::Upload => {
+            Table::Bucket | Table::Contents | Table::Object | Table::Part | Table::Upload => {
                 self.objects.apply(applied)
             }
             Table::Alias | Table::Grant | Table::Key | Table::LogKey | Table::Material => {

@@ -272,9 +272,11 @@ impl<L> Writer<L> {
             Group { rows: Vec::new(), states: Vec::new(), leaves: Vec::new(), replies: Vec::new() };
         for entry in entries {
             let current = |row: &RowId| self.revisions.get(row).copied().unwrap_or_default();
-            let unchanged =
-                entry.changes.iter().all(|change| current(&change.row) == change.expected)
-                    && entry.reads.iter().all(|(row, revision)| current(row) == *revision);
+            let fits = |change: &Change| {
+                change.expected == Revision::ANY || current(&change.row) == change.expected
+            };
+            let unchanged = entry.changes.iter().all(fits)
+                && entry.reads.iter().all(|(row, revision)| current(row) == *revision);
             if !unchanged {
                 (entry.reply)(Err(Error::Conflict));
                 continue;
@@ -297,14 +299,18 @@ impl<L> Writer<L> {
         for change in changes {
             let revision = self.revision(&change);
             let stored = match &change.value {
-                Some(value) => Some(self.sealer.seal(&change.row, revision, value)?),
-                None => None,
+                Some(value) if change.row.table.is_stored() => {
+                    Some(self.sealer.seal(&change.row, revision, value)?)
+                }
+                _ => None,
             };
             sealed.push((change, revision, stored));
         }
         for (change, revision, stored) in sealed {
-            let key = change.row.state_key();
-            group.rows.push(Row { space: Space::State, key, value: stored });
+            if change.row.table.is_stored() {
+                let key = change.row.state_key();
+                group.rows.push(Row { space: Space::State, key, value: stored });
+            }
             if change.value.is_some() {
                 self.revisions.insert(change.row.clone(), revision);
             } else {
@@ -319,7 +325,8 @@ impl<L> Writer<L> {
     /// key had before it was removed, as each of those took an entry: who read that one reads another.
     /// Key material is made once a version, and has the first.
     fn revision(&self, change: &Change) -> Revision {
-        if change.expected == Revision::default() && change.row.table != Table::Material {
+        let is_made = [Revision::default(), Revision::ANY].contains(&change.expected);
+        if is_made && change.row.table != Table::Material {
             return Revision(self.records + 1);
         }
         change.expected.next()

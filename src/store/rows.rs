@@ -55,6 +55,8 @@ pub enum Table {
     Alias,
     /// Buckets.
     Bucket,
+    /// What is in a bucket, as one: written with whatever is put into it. A revision alone; never stored.
+    Contents,
     /// Grants on keys.
     Grant,
     /// Key metadata.
@@ -72,7 +74,7 @@ pub enum Table {
 }
 
 impl Table {
-    /// Each of them.
+    /// Each of those that are stored.
     pub(super) const ALL: [Self; 9] = [
         Self::Alias,
         Self::Bucket,
@@ -91,6 +93,7 @@ impl Table {
         match self {
             Self::Alias => b'a',
             Self::Bucket => b'b',
+            Self::Contents => b'c',
             Self::Grant => b'g',
             Self::Key => b'k',
             Self::LogKey => b'l',
@@ -99,6 +102,12 @@ impl Table {
             Self::Part => b'p',
             Self::Upload => b'u',
         }
+    }
+
+    /// Whether its rows are on the disk, too.
+    #[must_use]
+    pub const fn is_stored(self) -> bool {
+        !matches!(self, Self::Contents)
     }
 
     /// The table of a tag byte.
@@ -140,6 +149,9 @@ impl RowId {
 pub struct Revision(pub u64);
 
 impl Revision {
+    /// Expected by a write that fits whatever the row was: of a row that says nothing but that it was written.
+    pub const ANY: Self = Self(u64::MAX);
+
     /// The revision that the next write of the row makes.
     #[must_use]
     pub const fn next(self) -> Self {

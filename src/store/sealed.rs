@@ -46,7 +46,7 @@ impl Sealer {
     const fn table_key(&self, table: Table) -> &SecretKey {
         match table {
             Table::Alias => &self.alias,
-            Table::Bucket => &self.bucket,
+            Table::Bucket | Table::Contents => &self.bucket, // the latter has no bytes to seal
             Table::Grant => &self.grant,
             Table::Key => &self.key,
             Table::LogKey => &self.log_key,

@@ -184,6 +184,33 @@ def test_one_completion_of_an_upload_counts(world):
     world.soon(len(before))
 
 
+def test_a_bucket_does_not_go_under_its_writers(world):
+    """Who is answered that an object is written finds it, or its bucket is still there: never are both gone."""
+    gone = kept = 0
+    for _ in range(40):
+        bucket = world.bucket()
+        world.s3.put_object(Bucket=bucket, Key="first", Body=b"x")
+
+        def act(n):
+            try:
+                if n < 8:
+                    world.s3.put_object(Bucket=bucket, Key=f"k{n}", Body=b"x")
+                elif n == 8:
+                    world.s3.create_multipart_upload(Bucket=bucket, Key="k")
+                else:
+                    world.s3.delete_object(Bucket=bucket, Key="first")
+                    world.s3.delete_bucket(Bucket=bucket)
+                return True
+            except world.s3.exceptions.ClientError as error:
+                assert error.response["Error"]["Code"] in ("NoSuchBucket", "BucketNotEmpty")
+                return False
+
+        *written, removed = at_once(10, act)
+        assert not (removed and any(written)), "an object was answered, and is gone with its bucket"
+        gone, kept = gone + removed, kept + any(written)
+    print(f"{gone} buckets removed, {kept} kept")
+
+
 class Broken:
     """A body that is begun and not finished, and how its connection ends."""
 

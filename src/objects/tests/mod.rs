@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::store::{Applied, Revision, RowId};
+use crate::store::{Applied, Change, Revision, RowId, Table};
 
 /// Memory, and what the committer knows of rows.
 #[derive(Default)]
@@ -50,18 +50,27 @@ impl World {
     /// Commits it; false for a conflict.
     fn commit<T>(&mut self, done: &Done<T>) -> bool {
         let current = |row: &RowId| self.revisions.get(row).copied().unwrap_or_default();
-        let fits = done.changes.iter().all(|change| current(&change.row) == change.expected)
+        let known = |change: &Change| {
+            change.expected == Revision::ANY || current(&change.row) == change.expected
+        };
+        let fits = done.changes.iter().all(known)
             && done.reads.iter().all(|(row, revision)| current(row) == *revision);
         if !fits {
             return false;
         }
         for change in &done.changes {
-            let (row, revision) = (&change.row, change.expected.next());
+            let row = &change.row;
+            let revision = match change.expected {
+                Revision::ANY => self.revisions.get(row).copied().unwrap_or_default().next(),
+                expected => expected.next(),
+            };
             let value = change.value.as_ref().map(|value| value.expose());
             match value {
                 Some(bytes) => {
                     self.revisions.insert(row.clone(), revision);
-                    self.rows.insert(row.clone(), bytes.to_vec());
+                    if row.table.is_stored() {
+                        self.rows.insert(row.clone(), bytes.to_vec());
+                    }
                 }
                 None => {
                     self.revisions.remove(row);
@@ -96,8 +105,13 @@ impl World {
 
     /// The same rows in a memory that begins with them, as after a restart.
     fn restarted(&self) -> Objects {
+        self.remembered(|_| true)
+    }
+
+    /// The same of some rows.
+    fn remembered(&self, kept: impl Fn(&RowId) -> bool) -> Objects {
         let objects = Objects::default();
-        for (row, bytes) in &self.rows {
+        for (row, bytes) in self.rows.iter().filter(|(row, _)| kept(row)) {
             let revision = self.revisions[row];
             objects.apply(&Applied { row, revision, value: Some(bytes) }).unwrap();
         }

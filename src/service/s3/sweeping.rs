@@ -1,5 +1,5 @@
 //! What is nobody's: bytes that a write stored whose commit never came, because the process ended; rows of a
-//! write that came while its bucket was removed.
+//! write that came while its bucket was removed, as earlier versions left them.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
