@@ -7,7 +7,8 @@ use super::directory::{Call, Done, Objects};
 use super::outputs::{BucketList, BucketLocation, BucketSummary};
 use super::page::Listing;
 use super::requests::{
-    CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets, Setting,
+    CreateBucket, DeleteBucket, GetBucketAcl, GetBucketLocation, HeadBucket, ListBuckets,
+    PutBucketAcl, Setting,
 };
 use super::{Error, row};
 use crate::store::{Change, Revision};
@@ -31,7 +32,7 @@ pub fn create_bucket(
         return Err(Error::InvalidBucketName(name.chars().take(NAME_SHOWN).collect()));
     }
     let region = location(call, request.location.as_deref())?;
-    let ownership = request.ownership.as_deref().map(ownership_controls).transpose()?;
+    let ownership = ownership_controls(request.ownership.as_deref().unwrap_or(ENFORCED))?;
     let memory = objects.read();
     if let Ok(home) = memory.home(name) {
         return match (home.bucket.owner == call.account, call.region) {
@@ -51,7 +52,7 @@ pub fn create_bucket(
         versioning: None,
         encryption: EncryptionRule::default(),
         policy: None,
-        settings: ownership.map(|document| (Setting::Ownership, document)).into_iter().collect(),
+        settings: [(Setting::Ownership, ownership)].into(),
     };
     let value = Some(row::encode(&bucket)?);
     let change = Change { row: row::bucket(name), expected: Revision(0), value };
@@ -95,6 +96,30 @@ pub fn get_bucket_location(
     objects: &Objects,
     _: &Call<'_>,
     request: &GetBucketLocation,
+) -> Result<Done<BucketLocation>, Error> {
+    bucket_location(objects, &request.bucket)
+}
+
+/// `GetBucketAcl`: whose it is says all of its list, which is off.
+///
+/// # Errors
+/// [`Error::NoSuchBucket`]
+pub fn get_bucket_acl(
+    objects: &Objects,
+    _: &Call<'_>,
+    request: &GetBucketAcl,
+) -> Result<Done<BucketLocation>, Error> {
+    bucket_location(objects, &request.bucket)
+}
+
+/// `PutBucketAcl` of the list that it has.
+///
+/// # Errors
+/// [`Error::NoSuchBucket`]
+pub fn put_bucket_acl(
+    objects: &Objects,
+    _: &Call<'_>,
+    request: &PutBucketAcl,
 ) -> Result<Done<BucketLocation>, Error> {
     bucket_location(objects, &request.bucket)
 }
@@ -212,6 +237,9 @@ fn ownership_controls(ownership: &str) -> Result<String, Error> {
 
 /// The region whose endpoint makes buckets of every region, and is no `LocationConstraint`.
 const FIRST_REGION: &str = "us-east-1";
+
+/// What buckets are made with since April 2023, unless they say otherwise.
+const ENFORCED: &str = "BucketOwnerEnforced";
 
 /// Buckets of a page at the most (API reference, `ListBuckets`).
 const MAX_BUCKETS: u32 = 10_000;

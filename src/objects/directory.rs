@@ -13,7 +13,7 @@ use super::bucket::Bucket;
 use super::memory::Memory;
 use super::outputs::Found;
 use super::upload::{Part, Upload};
-use super::version::BlobId;
+use super::version::{BlobId, Version};
 use super::{Error, row, versions};
 use crate::store::{Applied, Change, Revision, RowId};
 
@@ -107,6 +107,16 @@ impl Objects {
         let memory = self.read();
         let upload = memory.home(bucket)?.contents.upload(key, upload_id)?;
         Ok(Arc::clone(&upload.value))
+    }
+
+    /// The version that an upload has become, as long as it is there.
+    #[must_use]
+    pub fn completed(&self, bucket: &str, key: &str, upload_id: &str) -> Option<Arc<Version>> {
+        let memory = self.read();
+        let versions = memory.home(bucket).ok()?.contents.versions_of(key);
+        let upload = |version: &Version| version.object().and_then(|(_, body)| body.upload.clone());
+        let mut versions = versions.iter().map(|held| &held.value);
+        versions.find(|version| upload(version).as_deref() == Some(upload_id)).map(Arc::clone)
     }
 
     /// The parts of an upload, by number.

@@ -20,6 +20,12 @@ pub enum Error {
     /// The name is the caller's own bucket's.
     #[error("Your previous request to create the named bucket succeeded and you already own it.")]
     BucketAlreadyOwnedByYou,
+    /// A body in chunks whose signatures are not those of its bytes.
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your key \
+         and signing method."
+    )]
+    ChunkSignature,
     /// Something is in it.
     #[error("The bucket you tried to delete is not empty")]
     BucketNotEmpty,
@@ -176,6 +182,7 @@ impl Error {
             Self::BucketAlreadyExists => "BucketAlreadyExists",
             Self::BucketAlreadyOwnedByYou => "BucketAlreadyOwnedByYou",
             Self::BucketNotEmpty => "BucketNotEmpty",
+            Self::ChunkSignature => "SignatureDoesNotMatch",
             Self::Encryption(refusal) => return refusal.code(),
             Self::EntityTooLarge => "EntityTooLarge",
             Self::EntityTooSmall { .. } => "EntityTooSmall",
@@ -215,6 +222,7 @@ impl Error {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
+            Self::ChunkSignature => 403,
             Self::Encryption(refusal) => refusal.status(),
             Self::BucketAlreadyExists
             | Self::BucketAlreadyOwnedByYou

@@ -31,6 +31,7 @@ mod listing;
 mod memory;
 mod outputs;
 mod page;
+mod public;
 mod requests;
 mod row;
 mod settings;
@@ -41,7 +42,10 @@ mod versions;
 mod writes;
 
 pub use bucket::{Bucket, BucketId, EncryptionRule, Versioning};
-pub use buckets::{create_bucket, delete_bucket, get_bucket_location, head_bucket, list_buckets};
+pub use buckets::{
+    create_bucket, delete_bucket, get_bucket_acl, get_bucket_location, head_bucket, list_buckets,
+    put_bucket_acl,
+};
 pub use directory::{Call, Done, Objects};
 pub use error::Error;
 pub use listing::{list_multipart_uploads, list_object_versions, list_objects};
@@ -55,10 +59,10 @@ pub use uploads::{
 };
 pub use version::{Attributes, Blob, BlobId, Body, Content, Sealed, Version, VersionId};
 pub use versions::{
-    get_object, get_object_attributes, get_object_tagging, head_object, put_object_tagging,
-    update_object_encryption,
+    get_object, get_object_acl, get_object_attributes, get_object_tagging, head_object,
+    put_object_acl, put_object_tagging, update_object_encryption,
 };
-pub use writes::{copy_object, delete_object, put_object};
+pub use writes::{NOT_COPIED, copy_object, delete_object, put_object};
 
 #[cfg(test)]
 mod tests;

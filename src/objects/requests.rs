@@ -196,6 +196,75 @@ requests! {
         bucket: String,
     }
 
+    /// `GetBucketAcl`
+    GetBucketAcl -> BucketLocation, "Whose a bucket is: its list of grants has one", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `PutBucketAcl`
+    PutBucketAcl -> BucketLocation, "Says that a bucket is its owner's alone, as every one is", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetObjectAcl`
+    GetObjectAcl -> Found, "Whose an object is: its list of grants has one", {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+        /// The latest one when there is none.
+        version_id: Option<String>,
+    }
+    /// `PutObjectAcl`
+    PutObjectAcl -> Found, "Says that an object is its owner's alone, as every one is", {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+        /// The latest one when there is none.
+        version_id: Option<String>,
+    }
+    /// `GetBucketPolicyStatus`
+    GetBucketPolicyStatus -> bool, "Whether a bucket's policy makes it public", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetBucketAccelerateConfiguration`
+    GetBucketAccelerateConfiguration -> (), "How a bucket is accelerated: it is not", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetBucketLogging`
+    GetBucketLogging -> (), "Where a bucket's accesses are logged: nowhere but in the trail", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetBucketNotificationConfiguration`
+    GetBucketNotificationConfiguration -> (), "Who is told of a bucket's changes: nobody", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetBucketReplication`
+    GetBucketReplication -> (), "Where a bucket is replicated to: nowhere", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetBucketRequestPayment`
+    GetBucketRequestPayment -> (), "Who pays for requests: the owner", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetBucketWebsite`
+    GetBucketWebsite -> (), "How a bucket is a website: it is none", {
+        /// Its name.
+        bucket: String,
+    }
+    /// `GetObjectLockConfiguration`
+    GetObjectLockConfiguration -> (), "How a bucket locks its objects: it does not", {
+        /// Its name.
+        bucket: String,
+    }
+
     /// `ListObjects`, `ListObjectsV2`
     ListObjects -> ObjectList, "The objects of a bucket", {
         /// Its name.
@@ -291,6 +360,8 @@ requests! {
         source_conditions: Conditions,
         /// `x-amz-metadata-directive: REPLACE`: what goes with the bytes instead of what the source has.
         attributes: Option<Attributes>,
+        /// Attributes that are the request's own, whatever is copied: storage class and redirect.
+        own: std::collections::BTreeMap<String, String>,
         /// `x-amz-tagging-directive: REPLACE`: the tags instead of the source's.
         tags: Option<std::collections::BTreeMap<String, String>>,
         /// Of the target.
@@ -391,6 +462,10 @@ requests! {
         parts: Vec<CompletedPart>,
         /// `If-Match`, `If-None-Match`.
         conditions: Conditions,
+        /// The checksum that the object is to have: header name, and base64.
+        checksum: Option<(String, String)>,
+        /// `x-amz-mp-object-size`: how many bytes it is to have.
+        size: Option<u64>,
         /// The object, once what is known of it is sealed.
         body: Option<Body>,
     }

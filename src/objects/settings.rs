@@ -2,6 +2,7 @@
 
 use super::bucket::{Bucket, EncryptionRule, Versioning};
 use super::directory::{Call, Done, Objects};
+use super::public::is_public;
 use super::requests::*;
 use super::{Error, row};
 use crate::store::Change;
@@ -34,14 +35,14 @@ pub fn put_bucket_versioning(
 /// `GetBucketEncryption`
 ///
 /// # Errors
-/// [`Error::NoSuchBucket`]; [`Error::NotSet`] of a bucket that leaves its objects in clear.
+/// [`Error::NoSuchBucket`]; [`Error::NotSet`] of a bucket that leaves its objects in clear and blocks nothing.
 pub fn get_bucket_encryption(
     objects: &Objects,
     _: &Call<'_>,
     request: &GetBucketEncryption,
 ) -> Result<Done<EncryptionRule>, Error> {
     show(objects, &request.bucket, |bucket| match &bucket.encryption {
-        rule if rule.algorithm.is_some() => Ok(rule.clone()),
+        rule if rule.algorithm.is_some() || !rule.blocked.is_empty() => Ok(rule.clone()),
         _ => Err(Error::NotSet(
             "ServerSideEncryptionConfigurationNotFoundError",
             "The server side encryption configuration was not found",
@@ -201,6 +202,59 @@ documents! {
     Tagging: put_bucket_tagging PutBucketTagging, get_bucket_tagging GetBucketTagging,
         delete_bucket_tagging DeleteBucketTagging;
         "NoSuchTagSet" "The TagSet does not exist";
+}
+
+/// `GetBucketPolicyStatus`
+///
+/// # Errors
+/// [`Error::NoSuchBucket`], [`Error::NotSet`].
+pub fn get_bucket_policy_status(
+    objects: &Objects,
+    _: &Call<'_>,
+    request: &GetBucketPolicyStatus,
+) -> Result<Done<bool>, Error> {
+    let missing = || Error::NotSet("NoSuchBucketPolicy", "The bucket policy does not exist");
+    show(objects, &request.bucket, |bucket| {
+        bucket.policy.as_deref().map(is_public).ok_or_else(missing)
+    })
+}
+
+/// The operations that ask for what no bucket is set to here.
+macro_rules! unset {
+    ($($get:ident $request:ident $answer:expr;)+) => {
+        $(
+            #[doc = concat!("`", stringify!($request), "`: it is not set.")]
+            ///
+            /// # Errors
+            /// [`Error::NoSuchBucket`]; [`Error::NotSet`] where AWS says so.
+            pub fn $get(
+                objects: &Objects,
+                _: &Call<'_>,
+                request: &$request,
+            ) -> Result<Done<()>, Error> {
+                show(objects, &request.bucket, |_| $answer)
+            }
+        )+
+    };
+}
+
+unset! {
+    get_bucket_accelerate_configuration GetBucketAccelerateConfiguration Ok(());
+    get_bucket_logging GetBucketLogging Ok(());
+    get_bucket_notification_configuration GetBucketNotificationConfiguration Ok(());
+    get_bucket_replication GetBucketReplication Err(Error::NotSet(
+        "ReplicationConfigurationNotFoundError",
+        "The replication configuration was not found",
+    ));
+    get_bucket_request_payment GetBucketRequestPayment Ok(());
+    get_bucket_website GetBucketWebsite Err(Error::NotSet(
+        "NoSuchWebsiteConfiguration",
+        "The specified bucket does not have a website configuration",
+    ));
+    get_object_lock_configuration GetObjectLockConfiguration Err(Error::NotSet(
+        "ObjectLockConfigurationNotFoundError",
+        "Object Lock configuration does not exist for this bucket",
+    ));
 }
 
 /// What a bucket says.

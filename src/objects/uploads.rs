@@ -3,6 +3,7 @@
 //! Source: S3 API Reference; S3 User Guide, "Uploading and copying objects using multipart upload".
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::attributes::check_key;
 use super::directory::{Call, Done, Objects};
@@ -13,7 +14,7 @@ use super::requests::{
     UploadPart,
 };
 use super::upload::{Part, Upload};
-use super::version::Content;
+use super::version::{Content, Version};
 use super::writes::Write;
 use super::{Error, row};
 use crate::crypto::random;
@@ -88,8 +89,8 @@ pub fn upload_part(
 
 /// `CompleteMultipartUpload`. The object's time is that at which its upload was begun, as on AWS.
 ///
-/// Whoever completes an upload once more is told [`Error::NoSuchUpload`]; AWS answers a repetition as it
-/// answered the first time.
+/// Whoever completes an upload once more, with the body of the version that it became, is answered the same as long as
+/// that version is there.
 ///
 /// # Errors
 /// [`Error::NoSuchBucket`], [`Error::NoSuchUpload`]; [`Error::MalformedXml`] without parts,
@@ -104,7 +105,10 @@ pub fn complete_multipart_upload(
     let CompleteMultipartUpload { bucket, key, upload_id, .. } = request;
     let memory = objects.read();
     let home = memory.home(bucket)?;
-    let held = home.contents.upload(key, upload_id)?;
+    let held = match home.contents.upload(key, upload_id) {
+        Ok(held) => held,
+        Err(gone) => return repeated(&home, request).ok_or(gone),
+    };
     let parts: BTreeMap<u16, &Held<Part>> =
         home.contents.parts(key, upload_id).map(|part| (part.value.number, part)).collect();
     let chosen = choose(&request.parts, &parts)?;
@@ -123,6 +127,18 @@ pub fn complete_multipart_upload(
     done.output.freed.extend(unused);
     done.changes.extend(removal(&home, key, upload_id, held));
     Ok(done)
+}
+
+/// What an upload that was completed before is answered.
+fn repeated(home: &Home<'_>, request: &CompleteMultipartUpload) -> Option<Done<Written>> {
+    let body = request.body.as_ref()?;
+    let became = |held: &&Held<Version>| held.value.object().is_some_and(|(_, it)| it == body);
+    let held = home.contents.versions_of(&request.key).iter().find(became)?;
+    let is_its = body.upload.as_ref() == Some(&request.upload_id);
+    let version = is_its.then(|| Arc::clone(&held.value))?;
+    let version_id = home.shown(&version.id);
+    let reads = [home.read(), home.version_read(&request.key, held)];
+    Some(Done::reading(Written { version, version_id, freed: Vec::new() }, reads))
 }
 
 /// `AbortMultipartUpload`

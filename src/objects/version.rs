@@ -156,6 +156,9 @@ pub struct Body {
     /// what stands in front of each part's chunks, in hex.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub salts: Vec<String>,
+    /// The upload that it was completed of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
 }
 
 impl Body {

@@ -8,8 +8,8 @@ use super::directory::{Call, Done, Objects};
 use super::memory::{Held, Home};
 use super::outputs::{Found, Tags};
 use super::requests::{
-    Conditions, GetObject, GetObjectAttributes, GetObjectTagging, HeadObject, PutObjectTagging,
-    UpdateObjectEncryption,
+    Conditions, GetObject, GetObjectAcl, GetObjectAttributes, GetObjectTagging, HeadObject,
+    PutObjectAcl, PutObjectTagging, UpdateObjectEncryption,
 };
 use super::version::{Attributes, Content, Version, VersionId};
 use super::{Error, row};
@@ -51,6 +51,32 @@ pub fn get_object_attributes(
     request: &GetObjectAttributes,
 ) -> Result<Done<Found>, Error> {
     let GetObjectAttributes { bucket, key, version_id } = request;
+    find_for_read(objects, bucket, key, version_id.as_deref(), &Conditions::default())
+}
+
+/// `GetObjectAcl`: whose it is says all of its list, which is off.
+///
+/// # Errors
+/// As [`Objects::find`].
+pub fn get_object_acl(
+    objects: &Objects,
+    _: &Call<'_>,
+    request: &GetObjectAcl,
+) -> Result<Done<Found>, Error> {
+    let GetObjectAcl { bucket, key, version_id } = request;
+    find_for_read(objects, bucket, key, version_id.as_deref(), &Conditions::default())
+}
+
+/// `PutObjectAcl` of the list that it has.
+///
+/// # Errors
+/// As [`Objects::find`].
+pub fn put_object_acl(
+    objects: &Objects,
+    _: &Call<'_>,
+    request: &PutObjectAcl,
+) -> Result<Done<Found>, Error> {
+    let PutObjectAcl { bucket, key, version_id } = request;
     find_for_read(objects, bucket, key, version_id.as_deref(), &Conditions::default())
 }
 

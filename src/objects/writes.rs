@@ -41,7 +41,8 @@ pub fn put_object(
     write.version(call.now, content)
 }
 
-/// `CopyObject`. Storage class and redirect are not copied with the other attributes, as on AWS.
+/// `CopyObject`. Storage class and redirect are not copied with the other attributes but the request's own, as on
+/// AWS.
 ///
 /// # Errors
 /// As [`put_object`] for the target and [`Objects::find`] for the source; [`Error::InvalidRequest`] for a copy
@@ -55,7 +56,9 @@ pub fn copy_object(
     let CopyObject { bucket, key, source_bucket, source_key, .. } = request;
     check_key(key)?;
     let onto_itself = bucket == source_bucket && key == source_key;
-    let changes_nothing = request.attributes.is_none() && request.encryption == Asked::default();
+    let changes_nothing = request.attributes.is_none()
+        && request.own.is_empty()
+        && request.encryption == Asked::default();
     if onto_itself && changes_nothing && request.source_version_id.is_none() {
         return Err(Error::InvalidRequest(ILLEGAL_COPY.to_owned()));
     }
@@ -83,6 +86,8 @@ pub fn copy_object(
         None => {
             let mut kept = kept.clone();
             kept.headers.retain(|name, _| !NOT_COPIED.contains(&name.as_str()));
+            let own = request.own.iter().filter(|(_, value)| *value != STANDARD);
+            kept.headers.extend(own.map(|(name, value)| (name.clone(), value.clone())));
             kept
         }
     };
@@ -217,7 +222,10 @@ fn freed(version: &Version, successor: Option<&Version>) -> Vec<BlobId> {
 }
 
 /// Attributes that a copy has only if it is given them (API reference, `CopyObject`).
-const NOT_COPIED: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-location"];
+pub const NOT_COPIED: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-location"];
+
+/// The storage class that is none.
+const STANDARD: &str = "STANDARD";
 
 const ILLEGAL_COPY: &str = "This copy request is illegal because it is trying to copy an object to itself \
                             without changing the object's metadata, storage class, website redirect \

@@ -218,6 +218,17 @@ pub struct Caller {
     pub dry_run: bool,
     /// Whether the answer is to prove that the call's record is in the log.
     pub prove: bool,
+    /// Whose the buckets are that the call names, where the caller says so.
+    pub bucket_owners: BucketOwners,
+}
+
+/// Whose buckets a caller expects: accounts. A bucket of another one is refused to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BucketOwners {
+    /// Of the bucket (`x-amz-expected-bucket-owner`).
+    pub own: Option<String>,
+    /// Of the bucket that is copied from (`x-amz-source-expected-bucket-owner`).
+    pub source: Option<String>,
 }
 
 impl Caller {
@@ -237,6 +248,7 @@ impl Caller {
             via: None,
             dry_run: false,
             prove: false,
+            bucket_owners: BucketOwners::default(),
         }
     }
 

@@ -83,7 +83,7 @@ mod witnessing;
 
 pub use certificate::Certificate;
 pub use cosigning::{Asked, Gathered, Round};
-pub use credential::{Caller, Credential, Unread};
+pub use credential::{BucketOwners, Caller, Credential, Unread};
 pub use credentials::{Beside, Credentials, Error as CredentialsError};
 pub use data_keys::Keys;
 pub use error::Error;

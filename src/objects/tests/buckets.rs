@@ -52,8 +52,8 @@ fn a_location_goes_with_the_endpoint() {
 fn ownership_in_a_header_is_the_setting() {
     let mut world = World::new();
     let get = GetBucketOwnershipControls { bucket: "bucket".into() };
-    let missing = world.run(get_bucket_ownership_controls, &get);
-    assert_eq!(code(missing), "OwnershipControlsNotFoundError");
+    let document = world.run(get_bucket_ownership_controls, &get).unwrap();
+    assert!(document.contains("<ObjectOwnership>BucketOwnerEnforced</ObjectOwnership>"));
     let mut request = create("owned", None);
     request.ownership = Some("Mine".into());
     assert_eq!(code(world.run(create_bucket, &request)), "InvalidArgument");
@@ -192,6 +192,8 @@ fn what_is_not_set_is_said_in_awss_words() {
             assert_eq!(code(world.run($get, &get)), $code);
         };
     }
+    let unowned = DeleteBucketOwnershipControls { bucket: "bucket".into() };
+    world.run(delete_bucket_ownership_controls, &unowned).unwrap(); // it is made with some
     document!(put_bucket_cors PutBucketCors get_bucket_cors GetBucketCors
         delete_bucket_cors DeleteBucketCors "NoSuchCORSConfiguration");
     document!(put_bucket_lifecycle_configuration PutBucketLifecycleConfiguration

@@ -136,6 +136,7 @@ fn body(etag: &str) -> Body {
         clear: BTreeMap::new(),
         parts: Vec::new(),
         salts: Vec::new(),
+        upload: None,
     }
 }
 

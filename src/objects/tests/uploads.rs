@@ -63,8 +63,8 @@ fn complete(upload_id: &str, parts: &[&Part]) -> CompleteMultipartUpload {
         key: "k".into(),
         upload_id: upload_id.into(),
         parts: parts.iter().map(named).collect(),
-        conditions: Conditions::default(),
         body: Some(Body { blobs, ..body("e-2") }),
+        ..CompleteMultipartUpload::default()
     }
 }
 
@@ -94,9 +94,36 @@ fn an_upload_becomes_an_object_and_leaves_nothing() {
     assert_eq!((attributes.tags.len(), body.etag.as_str()), (1, "e-2"));
     assert_eq!(written.version.modified, begun);
     let again = world.run(complete_multipart_upload, &complete(&id, &[&one, &two]));
-    assert_eq!(code(again), "NoSuchUpload");
+    assert_eq!(code(again), "NoSuchUpload", "its body is another");
+    let again =
+        CompleteMultipartUpload { body: Some(body.clone()), ..complete(&id, &[&one, &two]) };
+    assert_eq!(
+        code(world.run(complete_multipart_upload, &again)),
+        "NoSuchUpload",
+        "of another upload"
+    );
     assert_eq!(world.rows.len(), 2, "bucket and object");
     assert_eq!(world.objects.blobs().len(), 2);
+}
+
+#[test]
+fn who_completes_an_upload_once_more_is_answered_the_same() {
+    let mut world = World::new();
+    let (id, one) = (world.begin("k"), part(1, FULL, "1"));
+    world.upload(&id, &one).unwrap();
+    let mut request = complete(&id, &[&one]);
+    request.body.as_mut().unwrap().upload = Some(id.clone());
+    let first = world.run(complete_multipart_upload, &request).unwrap();
+    assert_eq!(
+        world.objects.completed("bucket", "k", &id),
+        Some(std::sync::Arc::clone(&first.version))
+    );
+    let again = world.decide(complete_multipart_upload, &request).unwrap();
+    assert!(again.changes.is_empty() && again.output.freed.is_empty());
+    assert_eq!(again.output.version, first.version);
+    world.put("k");
+    assert_eq!(world.objects.completed("bucket", "k", &id), None);
+    assert_eq!(code(world.run(complete_multipart_upload, &request)), "NoSuchUpload");
 }
 
 #[test]

@@ -228,6 +228,14 @@ fn a_copy_onto_itself_has_to_change_something() {
     // Its bytes may stay where they are.
     request.body.as_mut().unwrap().blobs = first.version.object().unwrap().1.blobs.clone();
     assert!(world.run(copy_object, &request).unwrap().freed.is_empty());
+    for (class, kept) in [("STANDARD_IA", Some("STANDARD_IA")), ("STANDARD", None)] {
+        let mut request = copy(&world, "k", "k");
+        request.own = [("x-amz-storage-class".to_owned(), class.to_owned())].into();
+        let written = world.run(copy_object, &request).unwrap();
+        let headers = &written.version.object().unwrap().0.headers;
+        assert_eq!(headers.get("x-amz-storage-class").map(String::as_str), kept);
+    }
+    let first = world.put("k");
     let mut request = copy(&world, "k", "k");
     request.attributes = Some(Attributes::default());
     assert_eq!(world.run(copy_object, &request).unwrap().freed, [blob(&first.version)]);

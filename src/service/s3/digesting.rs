@@ -39,7 +39,7 @@ impl Expected {
     }
 
     /// What has to be computed; `md5` for an ETag.
-    pub(super) fn digests(&self, md5: bool) -> Digests {
+    pub(crate) fn digests(&self, md5: bool) -> Digests {
         let mut checksums = vec![self.kept()];
         if self.sha256.is_some() {
             checksums.push(Checksum::Sha256);
@@ -51,7 +51,7 @@ impl Expected {
     ///
     /// # Errors
     /// [`Error::BadDigest`], [`Error::Sha256Mismatch`].
-    pub(super) fn check(self, found: &mut Digested) -> Result<(), Error> {
+    pub(crate) fn check(self, found: &mut Digested) -> Result<(), Error> {
         let kept = self.kept();
         let value = |wanted: Checksum| {
             let mut values = found.checksums.iter();

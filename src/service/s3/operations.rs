@@ -95,7 +95,7 @@ register! {
                 asked.source_bucket.as_str(), asked.source_key.as_str(),
                 asked.source_version_id.as_deref(),
             );
-            let mut targets = look.read(["s3:GetObject", "s3:GetObjectVersion"], source)?;
+            let mut targets = look.source(["s3:GetObject", "s3:GetObjectVersion"], source)?;
             let tagged = asked.tags.as_ref().is_some_and(|tags| !tags.is_empty());
             targets.extend(look.written(&asked.bucket, &asked.key, tagged)?);
             Ok(targets)
@@ -152,6 +152,12 @@ register! {
         records [bucket, key, version_id];
     DeletePublicAccessBlock => delete_public_access_block, writes "s3:PutBucketPublicAccessBlock"
         on |asked, look| look.bucket("s3:PutBucketPublicAccessBlock", &asked.bucket), records [bucket];
+    GetBucketAccelerateConfiguration => get_bucket_accelerate_configuration,
+        reads "s3:GetAccelerateConfiguration"
+        on |asked, look| look.bucket("s3:GetAccelerateConfiguration", &asked.bucket), records [bucket];
+    GetBucketAcl => get_bucket_acl,
+        reads "s3:GetBucketAcl"
+        on |asked, look| look.bucket("s3:GetBucketAcl", &asked.bucket), records [bucket];
     GetBucketCors => get_bucket_cors, reads "s3:GetBucketCORS"
         on |asked, look| look.bucket("s3:GetBucketCORS", &asked.bucket), records [bucket];
     GetBucketEncryption => get_bucket_encryption, reads "s3:GetEncryptionConfiguration"
@@ -161,18 +167,43 @@ register! {
         on |asked, look| look.bucket("s3:GetLifecycleConfiguration", &asked.bucket), records [bucket];
     GetBucketLocation => get_bucket_location, reads "s3:GetBucketLocation"
         on |asked, look| look.bucket("s3:GetBucketLocation", &asked.bucket), records [bucket];
+    GetBucketLogging => get_bucket_logging,
+        reads "s3:GetBucketLogging"
+        on |asked, look| look.bucket("s3:GetBucketLogging", &asked.bucket), records [bucket];
+    GetBucketNotificationConfiguration => get_bucket_notification_configuration,
+        reads "s3:GetBucketNotification"
+        on |asked, look| look.bucket("s3:GetBucketNotification", &asked.bucket), records [bucket];
     GetBucketOwnershipControls => get_bucket_ownership_controls, reads "s3:GetBucketOwnershipControls"
         on |asked, look| look.bucket("s3:GetBucketOwnershipControls", &asked.bucket), records [bucket];
     GetBucketPolicy => get_bucket_policy, reads "s3:GetBucketPolicy"
         on |asked, look| look.own_policy("s3:GetBucketPolicy", &asked.bucket), records [bucket];
+    GetBucketPolicyStatus => get_bucket_policy_status,
+        reads "s3:GetBucketPolicyStatus"
+        on |asked, look| look.bucket("s3:GetBucketPolicyStatus", &asked.bucket), records [bucket];
+    GetBucketReplication => get_bucket_replication,
+        reads "s3:GetReplicationConfiguration"
+        on |asked, look| look.bucket("s3:GetReplicationConfiguration", &asked.bucket), records [bucket];
+    GetBucketRequestPayment => get_bucket_request_payment,
+        reads "s3:GetBucketRequestPayment"
+        on |asked, look| look.bucket("s3:GetBucketRequestPayment", &asked.bucket), records [bucket];
     GetBucketTagging => get_bucket_tagging, reads "s3:GetBucketTagging"
         on |asked, look| look.bucket("s3:GetBucketTagging", &asked.bucket), records [bucket];
     GetBucketVersioning => get_bucket_versioning, reads "s3:GetBucketVersioning"
         on |asked, look| look.bucket("s3:GetBucketVersioning", &asked.bucket), records [bucket];
+    GetBucketWebsite => get_bucket_website,
+        reads "s3:GetBucketWebsite"
+        on |asked, look| look.bucket("s3:GetBucketWebsite", &asked.bucket), records [bucket];
     GetObject => get_object, reads "s3:GetObject"
         on |asked, look| {
             let named = (asked.bucket.as_str(), asked.key.as_str(), asked.version_id.as_deref());
             look.read(["s3:GetObject", "s3:GetObjectVersion"], named)
+        },
+        sees |asked, known| resources::version(known, asked.version_id.as_deref()),
+        records [bucket, key, version_id];
+    GetObjectAcl => get_object_acl, reads "s3:GetObjectAcl"
+        on |asked, look| {
+            let named = (asked.bucket.as_str(), asked.key.as_str(), asked.version_id.as_deref());
+            look.read(["s3:GetObjectAcl", "s3:GetObjectVersionAcl"], named)
         },
         sees |asked, known| resources::version(known, asked.version_id.as_deref()),
         records [bucket, key, version_id];
@@ -187,6 +218,9 @@ register! {
         },
         sees |asked, known| resources::version(known, asked.version_id.as_deref()),
         records [bucket, key, version_id];
+    GetObjectLockConfiguration => get_object_lock_configuration,
+        reads "s3:GetBucketObjectLockConfiguration"
+        on |asked, look| look.bucket("s3:GetBucketObjectLockConfiguration", &asked.bucket), records [bucket];
     GetObjectTagging => get_object_tagging, reads "s3:GetObjectTagging"
         on |asked, look| {
             let named = (asked.bucket.as_str(), asked.key.as_str(), asked.version_id.as_deref());
@@ -226,6 +260,9 @@ register! {
     ListParts => list_parts, reads "s3:ListMultipartUploadParts"
         on |asked, look| look.object("s3:ListMultipartUploadParts", &asked.bucket, &asked.key),
         records [bucket, key, upload_id, max_parts];
+    PutBucketAcl => put_bucket_acl,
+        writes "s3:PutBucketAcl"
+        on |asked, look| look.bucket("s3:PutBucketAcl", &asked.bucket), records [bucket];
     PutBucketCors => put_bucket_cors, writes "s3:PutBucketCORS"
         on |asked, look| look.bucket("s3:PutBucketCORS", &asked.bucket),
         records [bucket, document];
@@ -257,6 +294,13 @@ register! {
             resources::conditions(known, &asked.conditions);
         },
         records [bucket, key, encryption];
+    PutObjectAcl => put_object_acl, writes "s3:PutObjectAcl"
+        on |asked, look| {
+            let named = (asked.bucket.as_str(), asked.key.as_str(), asked.version_id.as_deref());
+            look.read(["s3:PutObjectAcl", "s3:PutObjectVersionAcl"], named)
+        },
+        sees |asked, known| resources::version(known, asked.version_id.as_deref()),
+        records [bucket, key, version_id];
     PutObjectTagging => put_object_tagging, writes "s3:PutObjectTagging"
         on |asked, look| {
             let named = (asked.bucket.as_str(), asked.key.as_str(), asked.version_id.as_deref());
@@ -285,7 +329,7 @@ register! {
             let mut targets = look.object("s3:PutObject", &asked.bucket, &asked.key)?;
             if let Some((bucket, key, version)) = &asked.source {
                 let named = (bucket.as_str(), key.as_str(), version.as_deref());
-                targets.extend(look.read(["s3:GetObject", "s3:GetObjectVersion"], named)?);
+                targets.extend(look.source(["s3:GetObject", "s3:GetObjectVersion"], named)?);
             }
             Ok(targets)
         },

@@ -14,6 +14,9 @@ pub(super) struct Look<'a> {
     pub(super) at: &'a Circumstances<'a>,
 }
 
+/// An object: bucket, key and version.
+pub(super) type Named<'a> = (&'a str, &'a str, Option<&'a str>);
+
 /// What is found of a call, or why there is nothing to be allowed.
 pub(super) type Looked = Result<Vec<Target>, Error>;
 
@@ -55,20 +58,32 @@ impl Look<'_> {
     }
 
     /// An object that is read. Who may not list the bucket is not told that there is none.
-    pub(super) fn read(
+    pub(super) fn read(&self, actions: [&'static str; 2], named: Named<'_>) -> Looked {
+        self.read_of(actions, named, self.at.caller.bucket_owners.own.as_deref())
+    }
+
+    /// The same of what is copied from.
+    pub(super) fn source(&self, actions: [&'static str; 2], named: Named<'_>) -> Looked {
+        self.read_of(actions, named, self.at.caller.bucket_owners.source.as_deref())
+    }
+
+    fn read_of(
         &self,
         actions: [&'static str; 2],
-        (bucket, key, version): (&str, &str, Option<&str>),
+        (bucket, key, version): Named<'_>,
+        owner: Option<&str>,
     ) -> Looked {
         let [latest, versioned] = actions;
-        let mut target = self.named(version.map_or(latest, |_| versioned), bucket, key)?;
+        let action = version.map_or(latest, |_| versioned);
+        let mut target =
+            self.owned(action, bucket, &format!("{}/{key}", Bucket::arn(bucket)), owner)?;
         match self.rooms.objects.find(bucket, key, version) {
             Ok(found) => {
                 tags(&mut target.about, "s3:ExistingObjectTag/", &found);
                 Ok(vec![target])
             }
             Err(objects::Error::NoSuchKey { .. }) => {
-                Ok(vec![target, self.resource("s3:ListBucket", bucket, &Bucket::arn(bucket))?])
+                Ok(vec![target, self.owned("s3:ListBucket", bucket, &Bucket::arn(bucket), owner)?])
             }
             Err(_) => Ok(vec![target]),
         }
@@ -88,7 +103,24 @@ impl Look<'_> {
     }
 
     fn resource(&self, action: &'static str, name: &str, arn: &str) -> Result<Target, Error> {
+        self.owned(action, name, arn, self.at.caller.bucket_owners.own.as_deref())
+    }
+
+    /// A bucket or something in it, of the account that is expected, if one is.
+    fn owned(
+        &self,
+        action: &'static str,
+        name: &str,
+        arn: &str,
+        expected: Option<&str>,
+    ) -> Result<Target, Error> {
         let (bucket, revision) = self.rooms.objects.bucket(name)?;
+        if expected.is_some_and(|owner| owner != bucket.owner) {
+            return Err(Error::AccessHidden {
+                principal: String::new(),
+                action: action.to_owned(),
+            });
+        }
         let policy = self.rooms.policies.of_bucket(name, &bucket);
         let resource = Resource {
             arn: arn.to_owned(),

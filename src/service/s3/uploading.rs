@@ -309,8 +309,13 @@ impl Work {
         begun: &mut Unfinished,
     ) -> Result<Body, Error> {
         let asked = (request.bucket.as_str(), request.key.as_str(), request.upload_id.as_str());
-        let (upload, envelope, customer) = self.upload(asked, headers_in)?;
         let (bucket, key, id) = asked;
+        let (upload, envelope, customer) = match self.upload(asked, headers_in) {
+            Err(Error::Objects(gone @ objects::Error::NoSuchUpload(_))) => {
+                return self.completed(request, begun).unwrap_or(Err(gone.into()));
+            }
+            found => found?,
+        };
         let there = self.store.rooms.objects.parts(bucket, key, id)?;
         let there: HashMap<u16, Arc<Part>> =
             there.into_iter().map(|part| (part.number, part)).collect();
@@ -329,7 +334,8 @@ impl Work {
         let combined = combined(&upload, &parts);
         let mut body = Body {
             size,
-            etag: etag_of(&parts)?,
+            etag: etag_of(parts.iter().map(|part| part.etag.as_str()))
+                .ok_or_else(|| objects::Error::Damaged("an ETag is none".to_owned()))?,
             blobs: parts.iter().map(|part| part.blob.clone()).collect(),
             sealed: None,
             checksum: combined.as_ref().map(|(checksum, _)| algorithm(*checksum).to_owned()),
@@ -337,9 +343,11 @@ impl Work {
             clear: BTreeMap::new(),
             parts: parts.iter().map(|part| (part.number, part.size)).collect(),
             salts: Vec::new(),
+            upload: Some(id.to_owned()),
         };
         let digested = Digested { md5: None, checksums: combined.into_iter().collect() };
         begun.headers = headers_of(&body, &digested);
+        check_whole(request, size, &begun.headers)?;
         match envelope {
             None => {
                 body.clear = stored(&begun.headers).collect();
@@ -370,6 +378,71 @@ impl Work {
     }
 }
 
+impl Work {
+    /// The object that an upload has become with the same parts: who completes it once more is answered as before, but
+    /// for checksums that are sealed.
+    fn completed(
+        &self,
+        request: &CompleteMultipartUpload,
+        begun: &mut Unfinished,
+    ) -> Option<Result<Body, Error>> {
+        let CompleteMultipartUpload { bucket, key, upload_id, parts, .. } = request;
+        let version = self.store.rooms.objects.completed(bucket, key, upload_id)?;
+        let (_, body) = version.object()?;
+        let same = etag_of(parts.iter().map(|part| part.etag.trim_matches('"')))? == body.etag;
+        let numbers = body.parts.iter().map(|(number, _)| number);
+        if !same || !numbers.eq(parts.iter().map(|part| &part.number)) {
+            return None;
+        }
+        begun.headers = body
+            .clear
+            .iter()
+            .filter_map(|(name, value)| {
+                let checksum = Checksum::ALL.into_iter().find(|it| it.header() == name)?;
+                Some((checksum.header(), value.clone()))
+            })
+            .collect();
+        if let Some(sealed) = &body.sealed {
+            match envelope(&sealed.envelope) {
+                Ok(envelope) => begun.headers.extend(answer(Some(&envelope), None)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(body.clone()))
+    }
+}
+
+/// Holds an object against what the request that completes it says of the whole.
+fn check_whole(
+    request: &CompleteMultipartUpload,
+    size: u64,
+    found: &[(&'static str, String)],
+) -> Result<(), objects::Error> {
+    if let Some(said) = request.size
+        && said != size
+    {
+        return Err(objects::Error::InvalidRequest(format!(
+            "The provided 'x-amz-mp-object-size' header value {said} does not match what was computed: {size}"
+        )));
+    }
+    let Some((name, said)) = &request.checksum else { return Ok(()) };
+    let kind = |header: &str| header.rsplit('-').next().unwrap_or_default().to_ascii_uppercase();
+    let Some((header, value)) = found.first() else { return Ok(()) };
+    if header != name {
+        return Err(objects::Error::InvalidRequest(format!(
+            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+            kind(header),
+            kind(name)
+        )));
+    }
+    // A checksum of checksums may be said without how many they are of.
+    let bare = value.split('-').next().unwrap_or_default();
+    if said == value || said == bare {
+        return Ok(());
+    }
+    Err(objects::Error::BadDigest(kind(name)))
+}
+
 /// A part of a row.
 pub(super) fn sealed_part(number: u16, len: u64, salt: &[u8]) -> Result<SealedPart, Error> {
     let damaged = |_| objects::Error::Damaged("a part has no salt".to_owned());
@@ -377,13 +450,15 @@ pub(super) fn sealed_part(number: u16, len: u64, salt: &[u8]) -> Result<SealedPa
 }
 
 /// `MD5(MD5 of each part)-N` with SSE-S3 and in clear; of the parts' ETags otherwise, which are no MD5.
-fn etag_of(parts: &[&Part]) -> Result<String, Error> {
-    let mut all = Md5::new();
-    for part in parts {
-        let digest = hex::decode(&part.etag);
-        all.update(digest.map_err(|_| objects::Error::Damaged("an ETag is none".to_owned()))?);
+///
+/// None where an ETag is none.
+fn etag_of<'a>(etags: impl Iterator<Item = &'a str>) -> Option<String> {
+    let (mut all, mut count) = (Md5::new(), 0_usize);
+    for etag in etags {
+        all.update(hex::decode(etag).ok()?);
+        count += 1;
     }
-    Ok(format!("{}-{}", hex::encode(all.finalize()), parts.len()))
+    Some(format!("{}-{count}", hex::encode(all.finalize())))
 }
 
 /// The object's checksum out of those of its parts: of all bytes for a CRC, of the parts' values otherwise.

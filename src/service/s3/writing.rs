@@ -89,6 +89,7 @@ impl Work {
             clear: std::collections::BTreeMap::new(),
             parts: Vec::new(),
             salts: Vec::new(),
+            upload: None,
         };
         let Some(encryption) = encryption else {
             let (blob, digested) = self.store_clear(incoming, begun).await?;

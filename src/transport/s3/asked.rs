@@ -17,7 +17,7 @@ use s3s::dto::StreamingBlob;
 use super::callers::{Payload, payload, refused};
 use super::exchange::{Exchange, Stop, Trailing};
 use crate::objects::{self, Asked, Attributes, Conditions, Etags};
-use crate::service::{ByteStream, Expected, Incoming, RangeAsked};
+use crate::service::{BucketOwners, ByteStream, Expected, Incoming, RangeAsked};
 use crate::sse::{Checksum, Headers};
 use crate::transport::sigv4::header;
 
@@ -222,6 +222,11 @@ fn by_header(name: &str) -> Option<Checksum> {
 /// Headers that begin as a checksum's do, and are none.
 const ABOUT: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"];
 
+/// Whether a header is a checksum's value.
+pub(super) fn is_value(name: &str) -> bool {
+    name.starts_with("x-amz-checksum-") && !ABOUT.contains(&name)
+}
+
 /// What a request says of its body's bytes.
 pub(super) fn expected(exchange: &Arc<Exchange>, headers: &HeaderMap) -> Result<Expected, Stop> {
     let mut expected = Expected::default();
@@ -232,8 +237,8 @@ pub(super) fn expected(exchange: &Arc<Exchange>, headers: &HeaderMap) -> Result<
     if let (false, Payload::Hashed(hash)) = (exchange.hash_checked, payload(headers)) {
         expected.sha256 = Some(hash);
     }
-    let is_value = |name: &&str| name.starts_with("x-amz-checksum-") && !ABOUT.contains(name);
-    let given: Vec<&str> = headers.keys().map(http::HeaderName::as_str).filter(is_value).collect();
+    let names = headers.keys().map(http::HeaderName::as_str);
+    let given: Vec<&str> = names.filter(|name| is_value(name)).collect();
     let announced = header(headers, "x-amz-trailer").map(str::trim);
     let announced =
         announced.filter(|name| name.to_ascii_lowercase().starts_with("x-amz-checksum-"));
@@ -298,7 +303,7 @@ pub(super) fn bytes(body: Option<StreamingBlob>) -> ByteStream {
 }
 
 /// What went wrong with a body. Those of `s3s` have no type that can be named here.
-fn of_body(error: StdError) -> std::io::Error {
+pub(super) fn of_body(error: StdError) -> std::io::Error {
     let error = match error.downcast::<std::io::Error>() {
         Ok(error) => return *error,
         Err(error) => error.to_string(),
@@ -307,12 +312,21 @@ fn of_body(error: StdError) -> std::io::Error {
     std::io::Error::other(if says(&["Sha256Mismatch"]) {
         objects::Error::Sha256Mismatch
     } else if says(&["SignatureMismatch"]) {
-        objects::Error::InvalidRequest("A chunk's signature does not match.".to_owned())
+        objects::Error::ChunkSignature
     } else if says(&["FormatError", "TooLarge", "TooMany"]) {
         objects::Error::InvalidRequest("The aws-chunked body cannot be read.".to_owned())
     } else {
         objects::Error::IncompleteBody
     })
+}
+
+/// Whose the buckets have to be.
+pub(super) fn bucket_owners(headers: &HeaderMap) -> BucketOwners {
+    let text = |name: &str| header(headers, name).map(str::to_owned);
+    BucketOwners {
+        own: text("x-amz-expected-bucket-owner"),
+        source: text("x-amz-source-expected-bucket-owner"),
+    }
 }
 
 /// Refuses what is not done here, rather than passing over it.
@@ -329,6 +343,15 @@ pub(super) fn check_supported(headers: &HeaderMap) -> Result<(), Stop> {
         let name = "x-amz-bucket-object-lock-enabled";
         return Err(objects::Error::NotImplemented(name.to_owned()).into());
     }
+    let BucketOwners { own, source } = bucket_owners(headers);
+    let is_account = |id: &&String| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+    if let Some(wrong) = [own, source].iter().flatten().find(|id| !is_account(id)) {
+        let shown: String = wrong.chars().take(64).collect();
+        let message = format!(
+            "The value of the expected bucket owner parameter must be an AWS Account ID... [{shown}]"
+        );
+        return Err(refused("InvalidBucketOwnerAWSAccountID", 400, &message).into());
+    }
     match header(headers, "x-amz-acl") {
         None | Some("private" | "bucket-owner-full-control") => Ok(()),
         Some(_) => Err(no_lists().into()),
@@ -341,13 +364,11 @@ pub(super) fn no_lists() -> crate::service::S3Refusal {
 }
 
 /// Headers that would change what is done.
-const REFUSED: [&str; 7] = [
+const REFUSED: [&str; 5] = [
     "x-amz-bypass-governance-retention",
-    "x-amz-expected-bucket-owner",
     "x-amz-if-match-last-modified-time",
     "x-amz-if-match-size",
     "x-amz-mfa",
-    "x-amz-source-expected-bucket-owner",
     "x-amz-write-offset-bytes",
 ];
 
@@ -427,6 +448,9 @@ mod tests {
             ("x-amz-grant-read", "id=1", true),
             ("x-amz-object-lock-mode", "COMPLIANCE", true),
             ("x-amz-mfa", "1 2", true),
+            ("x-amz-expected-bucket-owner", "111122223333", false),
+            ("x-amz-expected-bucket-owner", "somebody", true),
+            ("x-amz-source-expected-bucket-owner", "", true),
             ("x-amz-request-payer", "requester", false),
         ] {
             assert_eq!(check_supported(&headers(&[(name, value)])).is_err(), refused, "{name}");

@@ -135,7 +135,7 @@ pub(super) async fn get_bucket_acl(
 ) -> Handled<dto::GetBucketAclOutput> {
     check_supported(&call.exchange.headers)?;
     let bucket = call.input.bucket.clone();
-    let owner = owner(&call.walk(objects::HeadBucket { bucket }).await?.owner);
+    let owner = owner(&call.walk(objects::GetBucketAcl { bucket }).await?.owner);
     Ok(dto::GetBucketAclOutput { grants: Some(vec![full_control(&owner)]), owner: Some(owner) })
 }
 
@@ -161,6 +161,6 @@ pub(super) async fn put_bucket_acl(
         return Err(Stop::from(no_lists()));
     }
     let bucket = call.input.bucket.clone();
-    call.walk(objects::HeadBucket { bucket }).await?;
+    call.walk(objects::PutBucketAcl { bucket }).await?;
     Ok(dto::PutBucketAclOutput::default())
 }

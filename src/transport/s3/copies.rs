@@ -46,6 +46,10 @@ pub(super) async fn copy_object(
     let given = asked::attributes(headers)?;
     let new_tags = replaces(&exchange, "x-amz-tagging-directive")?.then(|| given.tags.clone());
     let replaced = replaces(&exchange, "x-amz-metadata-directive")?;
+    let own = objects::NOT_COPIED.iter().filter_map(|name| {
+        header(headers, name).map(|value| ((*name).to_owned(), value.to_owned()))
+    });
+    let own = own.collect();
     let attributes = objects::Attributes { tags: Default::default(), ..given };
     let request = objects::CopyObject {
         bucket: input.bucket,
@@ -55,6 +59,7 @@ pub(super) async fn copy_object(
         source_version_id: source_version_id.clone(),
         source_conditions: asked::source_conditions(headers),
         attributes: replaced.then_some(attributes),
+        own,
         tags: new_tags,
         conditions: asked::conditions(headers),
         encryption: asked::encryption(headers),

@@ -26,6 +26,8 @@ pub(super) struct Exchange {
     pub(super) hash_checked: bool,
     /// Who says to sign a form: access key id, and the session token beside it.
     pub(super) form_key: Option<(String, Option<String>)>,
+    /// The policy of a form, in base64.
+    pub(super) form_policy: Option<String>,
     state: Mutex<State>,
 }
 
@@ -57,6 +59,8 @@ impl Trailing {
 struct State {
     operation: Option<String>,
     answered: Option<Answered>,
+    /// Why the body was broken off, where `s3s` was given no reason.
+    broken: Option<Error>,
 }
 
 /// What became of the walk.
@@ -81,6 +85,7 @@ impl Exchange {
             trailers: Trailing::None,
             hash_checked: false,
             form_key: None,
+            form_policy: None,
             state: Mutex::default(),
         }
     }
@@ -94,6 +99,21 @@ impl Exchange {
     /// Puts down which operation it is.
     pub(super) fn found(&self, operation: &str) {
         self.state.lock().operation = Some(operation.to_owned());
+    }
+
+    /// Which operation it is, once that is known.
+    pub(super) fn operation(&self) -> Option<String> {
+        self.state.lock().operation.clone()
+    }
+
+    /// Puts down why its body was broken off.
+    pub(super) fn break_off(&self, error: Error) {
+        self.state.lock().broken = Some(error);
+    }
+
+    /// Why its body was broken off, and leaves nothing there.
+    pub(super) fn broken(&self) -> Option<Error> {
+        self.state.lock().broken.take()
     }
 
     /// What became of it, and leaves nothing there.
@@ -270,7 +290,7 @@ where
         Ok(output) => Ok(S3Response::new(output)),
         Err(Stop::Answered) => Err(failed()),
         Err(Stop::Refused(error)) => {
-            exchange.refuse(error).await;
+            exchange.refuse(exchange.broken().unwrap_or(error)).await;
             Err(failed())
         }
     }

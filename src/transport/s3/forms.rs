@@ -2,11 +2,14 @@
 //!
 //! Source: Amazon S3 API Reference, "POST Object" and "Browser-Based Uploads Using POST".
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 
+use super::callers::refused;
 use crate::objects::Error;
-use crate::service::ByteStream;
+use crate::service::{ByteStream, S3Refusal};
 
 /// A form, read up to its file.
 pub(super) struct Form {
@@ -73,6 +76,74 @@ impl Form {
     }
 }
 
+/// Refuses what a form says of encryption beside its policy, which `s3s` lets pass: who signs a form says what is in it
+/// ("Creating a POST policy": each field has to be in the policy's conditions).
+///
+/// # Errors
+/// `AccessDenied`, in AWS's words.
+pub(super) fn check_covered<'a>(
+    policy: &str,
+    fields: impl Iterator<Item = &'a str>,
+) -> Result<(), S3Refusal> {
+    let document = STANDARD.decode(policy).ok();
+    let document = document.and_then(|text| serde_json::from_slice(&text).ok());
+    let document: serde_json::Value = document.unwrap_or_default();
+    let conditions = document.get("conditions").and_then(serde_json::Value::as_array);
+    let names = |condition: &serde_json::Value, field: &str| match condition {
+        serde_json::Value::Object(pairs) => {
+            pairs.keys().any(|name| name.eq_ignore_ascii_case(field))
+        }
+        serde_json::Value::Array(parts) => {
+            let name = parts.get(1).and_then(serde_json::Value::as_str);
+            name.and_then(|name| name.strip_prefix('$'))
+                .is_some_and(|name| name.eq_ignore_ascii_case(field))
+        }
+        _ => false,
+    };
+    let is_covered =
+        |field: &str| conditions.is_some_and(|all| all.iter().any(|it| names(it, field)));
+    let mut fields = fields.filter(|field| field.starts_with("x-amz-server-side-encryption"));
+    match fields.find(|field| !is_covered(field)) {
+        Some(field) => Err(denied(&format!("Extra input fields: {field}"))),
+        None => Ok(()),
+    }
+}
+
+fn denied(why: &str) -> S3Refusal {
+    refused("AccessDenied", 403, &format!("Invalid according to Policy: {why}"))
+}
+
+/// What `s3s` says of a form and its policy, as AWS says it.
+pub(super) fn in_awss_words(refusal: &mut S3Refusal) {
+    let quoted = |text: &str| text.split('\'').nth(1).map(str::to_owned);
+    let said = refusal.message.as_str();
+    let why = if said == "Request has expired" {
+        Some("Policy expired.".to_owned())
+    } else if let Some(rest) = said.strip_prefix("Policy condition '") {
+        // 'eq' for field 'key' failed: expected 'a', got 'b'
+        let operator = rest.split('\'').next().unwrap_or_default();
+        let field = rest.split_once("field ").and_then(|(_, rest)| quoted(rest));
+        let value = rest.split_once("expected ").map(|(_, rest)| {
+            let rest = rest.strip_prefix("prefix ").unwrap_or(rest);
+            let end = rest.rfind("', got '").unwrap_or(rest.len());
+            rest.get(1..end).unwrap_or_default().to_owned()
+        });
+        let named = field.zip(value);
+        named.map(|(field, value)| {
+            let condition = serde_json::json!([operator, format!("${field}"), value]);
+            format!("Policy Condition failed: {condition}")
+        })
+    } else {
+        let field = said.strip_suffix("\" not specified in the policy.");
+        field
+            .and_then(|said| said.rsplit_once('"'))
+            .map(|(_, field)| format!("Extra input fields: {field}"))
+    };
+    if let Some(why) = why {
+        *refusal = denied(&why);
+    }
+}
+
 /// Where a text in lower case is, in whatever case.
 fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     bytes.windows(text.len()).position(|window| window.eq_ignore_ascii_case(text))
@@ -118,6 +189,55 @@ mod tests {
         }
         let bare = Form::read(pieces("--b--\r\n", 3)).await.unwrap();
         assert_eq!(whole(bare).await, "--b--\r\n");
+    }
+
+    #[test]
+    fn what_is_said_of_encryption_has_to_be_in_the_policy() {
+        let policy = STANDARD.encode(
+            r#"{"conditions": [{"x-amz-server-side-encryption": "AES256"},
+                ["starts-with", "$X-Amz-Server-Side-Encryption-Context", ""], ["content-length-range", 0, 9]]}"#,
+        );
+        let check = |field: &str| check_covered(&policy, [field].into_iter());
+        assert!(check("x-amz-server-side-encryption").is_ok() && check("content-type").is_ok());
+        assert!(check("x-amz-server-side-encryption-context").is_ok());
+        let refusal = check("x-amz-server-side-encryption-aws-kms-key-id").unwrap_err();
+        assert_eq!(
+            refusal.message,
+            "Invalid according to Policy: Extra input fields: x-amz-server-side-encryption-aws-kms-key-id"
+        );
+        for none in ["", "?", "e30="] {
+            let said = ["x-amz-server-side-encryption"].into_iter();
+            assert_eq!(check_covered(none, said).unwrap_err().status, 403, "{none}");
+        }
+    }
+
+    #[test]
+    fn policies_are_refused_in_awss_words() {
+        for (said, wanted) in [
+            ("Request has expired", "Policy expired."),
+            (
+                "Policy condition 'eq' for field 'key' failed: expected 'it's', got 'b'",
+                r#"Policy Condition failed: ["eq","$key","it's"]"#,
+            ),
+            (
+                "Policy condition 'starts-with' for field 'key' failed: expected prefix 'a', got ''",
+                r#"Policy Condition failed: ["starts-with","$key","a"]"#,
+            ),
+            (
+                "Each form field that you specify in a form must appear in the list of policy conditions. \
+                 \"x-a\" not specified in the policy.",
+                "Extra input fields: x-a",
+            ),
+        ] {
+            let mut refusal = refused("InvalidPolicyDocument", 400, said);
+            in_awss_words(&mut refusal);
+            let found = (refusal.code.as_str(), refusal.status, refusal.message);
+            let message = format!("Invalid according to Policy: {wanted}");
+            assert_eq!(found, ("AccessDenied", 403, message));
+        }
+        let mut other = refused("MalformedPOSTRequest", 400, "x");
+        in_awss_words(&mut other);
+        assert_eq!(other.status, 400);
     }
 
     #[tokio::test]

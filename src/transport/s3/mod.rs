@@ -16,13 +16,14 @@
 //! |---|---|
 //! | `callers.rs` | who calls: signatures of headers, URLs, forms and chunks |
 //! | `chunked.rs` | bodies in chunks, where nobody checks their signatures |
-//! | `forms.rs` | the fields of a form that come before its file |
+//! | `documents.rs` | bodies that are no object's bytes, held against what is said of them |
+//! | `forms.rs` | the fields of a form that come before its file, and its policy |
 //! | `hosts.rs` | buckets in the name that a request is addressed to |
 //! | `exchange.rs` | one request and its answer |
 //! | `asked.rs` | what headers ask for |
 //! | `answers.rs` | what every answer carries; the error document |
 //! | `operations.rs` | which handler an operation has |
-//! | `buckets.rs`, `settings.rs`, `objects.rs`, `tagging.rs`, `copies.rs`, `uploads.rs`, `listing.rs` | one translation each way an operation |
+//! | `buckets.rs`, `settings.rs`, `objects.rs`, `tagging.rs`, `copies.rs`, `uploads.rs`, `listing.rs`, `unset.rs` | one translation each way an operation |
 //! | `routes.rs`, `rules.rs` | what `s3s` has no operation for: re-encryption of an object; a bucket's encryption and its document |
 
 mod answers;
@@ -31,6 +32,7 @@ mod buckets;
 mod callers;
 mod chunked;
 mod copies;
+mod documents;
 mod exchange;
 mod forms;
 mod hosts;
@@ -41,6 +43,7 @@ mod routes;
 mod rules;
 mod settings;
 mod tagging;
+mod unset;
 mod uploads;
 
 use std::sync::Arc;
@@ -117,19 +120,24 @@ impl Door {
         let is_head = parts.method == Method::HEAD;
         let resource = hosts::decoded(parts.uri.path());
         let expects = parts.headers.contains_key(EXPECT);
-        let caller = arriving(&parts, DOOR);
+        let mut caller = arriving(&parts, DOOR);
+        caller.bucket_owners = asked::bucket_owners(&parts.headers);
         let is_empty = body.is_end_stream();
         let (kept, body) = Kept::new(paced(body));
         let (exchange, success) = match self.arrive(&mut parts, body, caller).await {
             Ok((mut exchange, body)) => {
                 exchange.query = parts.uri.query().unwrap_or_default().to_owned();
                 let exchange = Arc::new(exchange);
+                let body = documents::held(body, &exchange);
                 let answer = self.inner.call(inner_request(parts, &exchange, body)).await;
-                if !exchange.is_answered() {
-                    self.refused_by_s3s(&exchange, callers::of_answer(answer)).await;
-                    (exchange, None)
-                } else {
+                if exchange.is_answered() {
                     (exchange, answer.ok().filter(|answer| !answer.status().is_server_error()))
+                } else {
+                    match exchange.broken() {
+                        Some(error) => exchange.refuse(error).await,
+                        None => self.refused_by_s3s(&exchange, callers::of_answer(answer)).await,
+                    }
+                    (exchange, None)
                 }
             }
             Err(Turned(turned)) => {
@@ -287,11 +295,15 @@ impl Door {
         let headers = parts.headers.clone();
         let mut exchange = Exchange::new(Arc::clone(&self.service), caller, headers);
         exchange.form_key = key;
+        exchange.form_policy = form.field("policy");
         Ok((exchange, of_stream(form.into_body())))
     }
 
     /// Records what `s3s` has refused.
-    async fn refused_by_s3s(&self, exchange: &Exchange, refusal: crate::service::S3Refusal) {
+    async fn refused_by_s3s(&self, exchange: &Exchange, mut refusal: crate::service::S3Refusal) {
+        if exchange.form_policy.is_some() {
+            forms::in_awss_words(&mut refusal);
+        }
         let mut caller = exchange.caller.clone();
         if let Some((id, _)) = exchange.form_key.clone() {
             match refusal.code.as_str() {

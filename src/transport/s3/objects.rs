@@ -16,6 +16,7 @@ use super::buckets::{count, full_control, owner};
 use super::exchange::{Call, Exchange, Handled, Stop};
 use super::settings::read;
 use super::tagging::tags;
+use super::{documents, forms};
 use crate::objects::{self, Etags};
 use crate::service::{
     ByteStream, Caller, Credential, Incoming, OpenedObject, Reply, S3Refusal, Stored, Wanted,
@@ -285,6 +286,9 @@ pub(super) async fn post_object(
     let Call { exchange, mut input, access_key } = call;
     let headers = &fields(&input);
     check_supported(headers)?;
+    if let Some(policy) = &exchange.form_policy {
+        forms::check_covered(policy, headers.keys().map(HeaderName::as_str))?;
+    }
     let mut caller = exchange.caller.clone();
     if let Some(id) = access_key {
         let token = exchange.form_key.as_ref().and_then(|(_, token)| token.clone());
@@ -388,6 +392,10 @@ pub(super) async fn delete_objects(
 ) -> Handled<dto::DeleteObjectsOutput> {
     let Call { exchange, input, .. } = call;
     check_supported(&exchange.headers)?;
+    if !documents::is_said(&exchange) {
+        let message = "Missing required header for this request: Content-MD5";
+        return Err(objects::Error::InvalidRequest(message.to_owned()).into());
+    }
     let dto::DeleteObjectsInput { bucket, delete, .. } = input;
     let quiet = delete.quiet.unwrap_or(false);
     if delete.objects.is_empty() || delete.objects.len() > NAMED {
@@ -460,9 +468,7 @@ pub(super) async fn get_object_acl(
 ) -> Handled<dto::GetObjectAclOutput> {
     check_supported(&call.exchange.headers)?;
     let dto::GetObjectAclInput { bucket, key, version_id, .. } = call.input.clone();
-    let conditions = objects::Conditions::default();
-    let request = objects::HeadObject { bucket, key, version_id, conditions };
-    let found = call.walk(request).await?;
+    let found = call.walk(objects::GetObjectAcl { bucket, key, version_id }).await?;
     say_version(&call.exchange, found.version_id.as_deref());
     let owner = owner(&found.version.owner);
     let grants = Some(vec![full_control(&owner)]);
@@ -477,7 +483,6 @@ pub(super) async fn put_object_acl(
         return Err(Stop::from(no_lists()));
     }
     let dto::PutObjectAclInput { bucket, key, version_id, .. } = call.input.clone();
-    let conditions = objects::Conditions::default();
-    call.walk(objects::HeadObject { bucket, key, version_id, conditions }).await?;
+    call.walk(objects::PutObjectAcl { bucket, key, version_id }).await?;
     Ok(dto::PutObjectAclOutput::default())
 }

@@ -5,7 +5,7 @@ use s3s::dto;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::exchange::{Exchange, run};
-use super::{buckets, copies, listing, objects, settings, tagging, uploads};
+use super::{buckets, copies, listing, objects, settings, tagging, unset, uploads};
 
 /// Bytes of an XML body at the most: the parts of an upload, with their checksums.
 pub(super) const XML_BYTES: usize = 4 * 1024 * 1024;
@@ -118,6 +118,19 @@ operations! {
         delete_object_tagging DeleteObjectTaggingInput DeleteObjectTaggingOutput;
         get_object_tagging GetObjectTaggingInput GetObjectTaggingOutput;
         put_object_tagging PutObjectTaggingInput PutObjectTaggingOutput;
+    }
+    unset {
+        get_bucket_accelerate_configuration
+            GetBucketAccelerateConfigurationInput GetBucketAccelerateConfigurationOutput;
+        get_bucket_logging GetBucketLoggingInput GetBucketLoggingOutput;
+        get_bucket_notification_configuration
+            GetBucketNotificationConfigurationInput GetBucketNotificationConfigurationOutput;
+        get_bucket_policy_status GetBucketPolicyStatusInput GetBucketPolicyStatusOutput;
+        get_bucket_replication GetBucketReplicationInput GetBucketReplicationOutput;
+        get_bucket_request_payment GetBucketRequestPaymentInput GetBucketRequestPaymentOutput;
+        get_bucket_website GetBucketWebsiteInput GetBucketWebsiteOutput;
+        get_object_lock_configuration
+            GetObjectLockConfigurationInput GetObjectLockConfigurationOutput;
     }
     uploads {
         abort_multipart_upload AbortMultipartUploadInput AbortMultipartUploadOutput;

@@ -163,23 +163,28 @@ pub fn read_encryption(document: &[u8]) -> Result<EncryptionRule, Error> {
     Ok(read)
 }
 
-/// Writes it. None for a bucket whose objects are left in clear.
+/// Writes it. None for a bucket whose objects are left in clear and which blocks nothing; where it blocks something,
+/// there is no default in its rule.
 pub(super) fn write_encryption(rule: &EncryptionRule) -> Option<String> {
-    let algorithm = rule.algorithm.as_deref()?;
-    let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ServerSideEncryptionConfiguration \
-         xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ApplyServerSideEncryptionByDefault>\
-         <SSEAlgorithm>{}</SSEAlgorithm>",
-        escaped(algorithm)
-    );
-    if let Some(key) = &rule.key_id {
-        let _ = write!(text, "<KMSMasterKeyID>{}</KMSMasterKeyID>", escaped(key));
+    if rule.algorithm.is_none() && rule.blocked.is_empty() {
+        return None;
     }
-    let _ = write!(
-        text,
-        "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>{}</BucketKeyEnabled>",
-        rule.bucket_key
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ServerSideEncryptionConfiguration \
+         xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule>",
     );
+    if let Some(algorithm) = &rule.algorithm {
+        let algorithm = escaped(algorithm);
+        let _ = write!(
+            text,
+            "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>{algorithm}</SSEAlgorithm>"
+        );
+        if let Some(key) = &rule.key_id {
+            let _ = write!(text, "<KMSMasterKeyID>{}</KMSMasterKeyID>", escaped(key));
+        }
+        text.push_str("</ApplyServerSideEncryptionByDefault>");
+    }
+    let _ = write!(text, "<BucketKeyEnabled>{}</BucketKeyEnabled>", rule.bucket_key);
     if !rule.blocked.is_empty() {
         text.push_str("<BlockedEncryptionTypes>");
         for kind in &rule.blocked {
@@ -234,6 +239,17 @@ mod tests {
         assert_eq!((read.key_id.as_deref(), read.bucket_key), (Some("alias/a&b"), true));
         let clear = rule(&format!("<Rule>{}</Rule>", default("<SSEAlgorithm>NONE</SSEAlgorithm>")));
         assert_eq!(clear.unwrap().algorithm, None);
+        assert_eq!(
+            write_encryption(&EncryptionRule { algorithm: None, ..Default::default() }),
+            None
+        );
+        let off = EncryptionRule {
+            algorithm: None,
+            blocked: vec!["SSE-C".to_owned()],
+            ..Default::default()
+        };
+        let written = write_encryption(&off).unwrap();
+        assert!(!written.contains("SSEAlgorithm") && written.contains("<EncryptionType>SSE-C<"));
         let blocked = "<Rule><BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType>\
                        </BlockedEncryptionTypes></Rule>";
         let read = rule(blocked).unwrap();

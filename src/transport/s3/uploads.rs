@@ -131,12 +131,25 @@ pub(super) async fn complete_multipart_upload(
     if parts.is_empty() {
         return Err(objects::Error::MalformedXml.into());
     }
+    let size = header(headers, "x-amz-mp-object-size");
+    let size = size.map(|text| {
+        text.parse().map_err(|_| objects::Error::InvalidArgument {
+            message: "x-amz-mp-object-size must be a number".to_owned(),
+            name: "x-amz-mp-object-size",
+            value: text.chars().take(64).collect(),
+        })
+    });
+    let checksum = Checksum::ALL.into_iter().find_map(|it| {
+        header(headers, it.header()).map(|value| (it.header().to_owned(), value.to_owned()))
+    });
     let request = objects::CompleteMultipartUpload {
         bucket: input.bucket.clone(),
         key: input.key.clone(),
         upload_id: input.upload_id,
         parts: parts.into_iter().map(completed).collect::<Result<_, _>>()?,
         conditions: asked::conditions(headers),
+        checksum,
+        size: size.transpose()?,
         body: None,
     };
     let (caller, sse) = (exchange.caller.clone(), asked::sse(headers)?);
