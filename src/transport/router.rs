@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::{FromRef, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -49,8 +50,10 @@ pub fn router(
         .route("/", post(aws).get(query).fallback(object))
         .with_state(doors.clone());
     let plain = plain.merge(console::routes(service));
+    let of_buckets = (doors.clone(), domains.clone());
     let rest = move |request| object(State(doors.clone()), request);
     let whole = plain.merge(grpc::router(service)?).fallback(rest);
+    let whole = whole.layer(from_fn_with_state(of_buckets, keys_like_ours));
     let own = (Arc::clone(service), domains.clone());
     let whole = whole.layer(from_fn_with_state(own, pages::keep_out));
     Ok(whole.layer(from_fn(bounded_headers)))
@@ -69,6 +72,30 @@ async fn bounded_headers(request: Request, next: Next) -> Response {
     }
     next.run(request).await
 }
+
+/// Objects of a bucket that is addressed by name may be called as this service's own pages are. Those are never asked
+/// for with a signature of S3; so what is, is an object.
+async fn keys_like_ours(
+    State((doors, domains)): State<(Doors, Domains)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let uri = request.uri();
+    if uri.path().starts_with(OURS) {
+        let host = header(request.headers(), "host").or(uri.authority().map(Authority::as_str));
+        let signed = header(request.headers(), "authorization")
+            .is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256"));
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let signed = signed || query.into_iter().any(|(name, _)| name == "X-Amz-Signature");
+        if signed && host.is_some_and(|host| domains.bucket(host).is_some()) {
+            return doors.s3.handle(request).await;
+        }
+    }
+    next.run(request).await
+}
+
+/// What the paths of this service's own pages begin with.
+const OURS: &str = "/_strongroom/";
 
 /// Whether calls are answered: 200, or 503 after a failed write.
 async fn health(State(service): State<Arc<Service>>) -> Response {
@@ -133,7 +160,7 @@ async fn query(State(doors): State<Doors>, request: Request) -> Response {
 /// Everything else is a bucket or an object, but for what can only be meant for another door.
 async fn object(State(doors): State<Doors>, request: Request) -> Response {
     let kind = header(request.headers(), "content-type").unwrap_or_default();
-    if kind.starts_with("application/grpc") || request.uri().path().starts_with("/_strongroom/") {
+    if kind.starts_with("application/grpc") || request.uri().path().starts_with(OURS) {
         return unknown().await;
     }
     doors.s3.handle(request).await

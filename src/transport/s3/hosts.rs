@@ -53,7 +53,7 @@ impl Domains {
     }
 
     /// The bucket that a host names, and the domain under it.
-    pub(super) fn bucket<'a>(&self, host: &'a str) -> Option<&'a str> {
+    pub(in crate::transport) fn bucket<'a>(&self, host: &'a str) -> Option<&'a str> {
         let name = without_port(host);
         let under = |domain: &str| {
             let cut = name.len().checked_sub(domain.len())?;
