@@ -84,15 +84,18 @@ def contents(number):
 def test_one_writer_of_a_name_wins_whole(world, mode):
     bucket, bodies = world.bucket(mode), contents(16)
     before = world.files()
-    read, done = [], threading.Event()
+    read, failed, done = [], [], threading.Event()
 
     def reader():
         while not done.is_set():
             try:
                 got = world.tls.get_object(Bucket=bucket, Key="k", **reading(mode))
+                read.append((got["ETag"], got["Body"].read()))
             except world.tls.exceptions.NoSuchKey:
                 continue
-            read.append((got["ETag"], got["Body"].read()))
+            except Exception as error:
+                failed.append(error)
+                return
 
     beside = threading.Thread(target=reader)
     beside.start()
@@ -100,6 +103,7 @@ def test_one_writer_of_a_name_wins_whole(world, mode):
         Bucket=bucket, Key="k", Body=bodies[n], Metadata={"n": str(n)}, **asking(mode, world.key)))
     done.set()
     beside.join()
+    assert not failed
     etags = {answer["ETag"]: n for n, answer in enumerate(put)}
     assert len(etags) == 16
     for etag, found in read:

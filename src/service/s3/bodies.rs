@@ -144,6 +144,12 @@ impl Bodies {
         }
     }
 
+    /// Keeps blobs for who is about to read them: they go when this is dropped, if somebody removes them meanwhile.
+    pub(super) fn hold(&self, blobs: &[Blob]) -> Reader {
+        let ids = blobs.iter().map(|blob| blob.id.clone()).collect();
+        Reading::begin(&self.reading, &self.store, ids)
+    }
+
     /// The bytes of `range` of what the blobs are in a row, opened where an opener is given. The first of them are
     /// there before this returns; they stay until the stream is dropped, whoever removes them meanwhile.
     ///
@@ -155,18 +161,17 @@ impl Bodies {
         range: Range<u64>,
         opener: Option<PieceOpener>,
     ) -> Result<ByteStream, Error> {
-        let (mut wanted, mut ids) = (VecDeque::new(), Vec::new());
+        let mut wanted = VecDeque::new();
         let mut start = 0;
         for blob in blobs {
             let end = start + blob.len;
             let (from, to) = (range.start.max(start), range.end.min(end));
             if from < to {
                 wanted.push_back((path(&blob.id), from - start..to - start));
-                ids.push(blob.id.clone());
             }
             start = end;
         }
-        let reader = Reading::begin(&self.reading, &self.store, ids);
+        let reader = self.hold(blobs);
         let store = Arc::clone(&self.store);
         let mut pieces = Pieces { store, wanted, source: Source::None, opener, _reader: reader };
         let damaged = |error| Error::Damaged(with_causes(&error));
@@ -272,7 +277,7 @@ impl Reading {
 }
 
 /// Somebody who reads blobs.
-struct Reader {
+pub(super) struct Reader {
     reading: Arc<Reading>,
     store: Arc<dyn ObjectStore>,
     blobs: Vec<BlobId>,

@@ -27,7 +27,8 @@ impl Service {
         let prepare = |mut request: CopyObject| async move {
             let from = name(&request.source_bucket, &request.source_key);
             let version = request.source_version_id.as_deref();
-            let found = at.store.rooms.objects.find(&from.bucket, &from.name, version)?;
+            let find = || Ok(at.store.rooms.objects.find(&from.bucket, &from.name, version)?);
+            let (found, _held) = at.held(find)?;
             let source = body_of(&found.version)?;
             if source.size > LONGEST {
                 let message = "The specified copy source is larger than the maximum allowable size \

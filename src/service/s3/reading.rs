@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 
+use super::bodies::Reader;
 use super::digesting::{headers_of, named};
 use super::requests::{Work, answer, envelope, name};
 use super::uploading::sealed_part;
@@ -102,28 +103,14 @@ impl Service {
         let mut opened = None;
         let (at, done, seen) = (&work, &mut opened, &look);
         let prepare = |request: O| async move {
-            for attempt in 1.. {
-                let found = at.look(&request, seen)?.output;
-                let object = request.named();
-                match at.open(&object, &found, &headers, wanted).await {
-                    // Somebody wrote the object anew and its bytes went; they are looked for again.
-                    Err(Error::Objects(objects::Error::Damaged(_)))
-                        if attempt < ATTEMPTS && at.is_gone(&request, seen, &found) => {}
-                    ended => {
-                        *done = Some(ended?);
-                        break;
-                    }
-                }
-            }
+            let (found, _held) = at.held(|| at.look(&request, seen))?;
+            *done = Some(at.open(&request.named(), &found, &headers, wanted).await?);
             Ok(request)
         };
         let reply = self.call_prepared(&work.store, caller, request, prepare).await;
         reply.and_then(|_| opened.ok_or(Error::Internal))
     }
 }
-
-/// How often an object is looked for that others keep writing.
-const ATTEMPTS: u32 = 8;
 
 /// A request for an object.
 trait Named {
@@ -143,21 +130,28 @@ macro_rules! named {
 named!(GetObject, HeadObject, GetObjectAttributes);
 
 impl Work {
-    fn look<O, L>(&self, request: &O, look: &L) -> Result<objects::Done<Found>, Error>
+    fn look<O, L>(&self, request: &O, look: &L) -> Result<Found, Error>
     where
         L: Fn(&O, &Self, &objects::Call<'_>) -> Result<objects::Done<Found>, objects::Error>,
     {
         let call = objects::Call { account: "", region: "", principal: "", now: self.now() };
-        Ok(look(request, self, &call)?)
+        Ok(look(request, self, &call)?.output)
     }
 
-    /// Whether another version is found now.
-    fn is_gone<O, L>(&self, request: &O, look: &L, found: &Found) -> bool
-    where
-        L: Fn(&O, &Self, &objects::Call<'_>) -> Result<objects::Done<Found>, objects::Error>,
-    {
-        let again = self.look(request, look);
-        again.map_or(true, |again| !Arc::ptr_eq(&again.output.version, &found.version))
+    /// What is found, and its bytes kept: whoever writes the object anew while KMS is asked does not take them away.
+    pub(super) fn held(
+        &self,
+        find: impl Fn() -> Result<Found, Error>,
+    ) -> Result<(Found, Reader), Error> {
+        loop {
+            let found = find()?;
+            let blobs = found.version.object().map(|(_, body)| body.blobs.as_slice());
+            let reader = self.store.bodies.hold(blobs.unwrap_or_default());
+            // What is there still will be removed after this, if ever, and so not before it is read.
+            if Arc::ptr_eq(&find()?.version, &found.version) {
+                return Ok((found, reader));
+            }
+        }
     }
 
     /// Opens as much of an object as is wanted.

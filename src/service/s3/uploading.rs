@@ -87,7 +87,8 @@ impl Service {
         let prepare = |mut request: UploadPart| async move {
             let Some((bucket, key, version)) = &request.source else { return Err(Error::Internal) };
             let from = name(bucket, key);
-            let found = at.store.rooms.objects.find(bucket, key, version.as_deref())?;
+            let find = || Ok(at.store.rooms.objects.find(bucket, key, version.as_deref())?);
+            let (found, _held) = at.held(find)?;
             let source = body_of(&found.version)?;
             source_conditions.check_source(&source.etag, found.version.modified)?;
             let size = source.size;
