@@ -2,6 +2,8 @@
 //!
 //! The only place that reads the environment (clap reads variables that stand for flags).
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -36,6 +38,11 @@ pub(crate) struct File {
     pub(crate) max_requests_per_second: Option<NonZeroU32>,
     /// Where the trail's oldest records go: a folder, or the URL of an object store.
     pub(crate) audit_archive: Option<String>,
+    /// Where the bytes of objects are: a folder, or the URL of an object store.
+    pub(crate) objects: Option<String>,
+    /// How object stores are reached: settings by `object_store`'s names.
+    #[serde(default)]
+    pub(crate) object_store: BTreeMap<String, Setting>,
     /// How many of the newest records stay in the store.
     pub(crate) audit_keep_records: Option<u64>,
     /// Up to which age records stay there: `30d`, `12h`.
@@ -54,6 +61,25 @@ pub(crate) struct File {
     pub(crate) witness: Vec<Witness>,
     /// How many of them are enough; all when absent.
     pub(crate) witness_quorum: Option<usize>,
+}
+
+/// A setting of an object store, whose client takes all of them as text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Setting {
+    /// `allow_http = true`
+    Switch(bool),
+    /// `region = "eu-west-1"`
+    Text(String),
+}
+
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Switch(on) => on.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 /// A witness of the log: `[[witness]]`.
@@ -183,6 +209,20 @@ pub(crate) fn root_key(file: Option<&Path>) -> Result<Option<(Zeroizing<String>,
 /// [`Error::Read`]
 pub(crate) fn secrets(path: &Path) -> Result<Zeroizing<String>, Error> {
     read_text(path).map(Zeroizing::new)
+}
+
+/// What the providers' own variables say of how object stores are reached: names and values. One that is no text
+/// is passed over.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+pub(crate) fn store_variables() -> Vec<(String, Zeroizing<String>)> {
+    let ours = |name: &str| {
+        ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|provider| name.starts_with(provider))
+    };
+    let text = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok().filter(|name| ours(name))?;
+        Some((name, Zeroizing::new(value.into_string().ok()?)))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// What is logged: the variable `STRONGROOM_LOG`, as `tracing` directives.

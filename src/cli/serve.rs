@@ -16,7 +16,7 @@ use super::output::{note, say};
 use crate::audit::{CosignatureKey, Keep};
 use crate::config;
 use crate::instance::{
-    self, ClientAuthority, Domain, Given, Strongroom, Tls, WitnessAddress, bind,
+    self, ClientAuthority, Domain, Given, StoreSettings, Strongroom, Tls, WitnessAddress, bind,
 };
 use crate::service::{Credentials, Service, with_causes};
 
@@ -75,6 +75,11 @@ pub(super) struct Serve {
         conflicts_with = "ephemeral"
     )]
     audit_archive: Option<String>,
+    /// Where the bytes of objects are, all of them ciphertext: a folder, or an object store, `s3://BUCKET/PREFIX`,
+    /// `gs://…`, `az://…`, whose credentials are in AWS_…, GOOGLE_…, AZURE_… variables [default: where they were;
+    /// at first, `objects` in the data directory]
+    #[arg(long, env = "STRONGROOM_OBJECTS", value_name = "DIR|URL", conflicts_with = "ephemeral")]
+    objects: Option<String>,
     /// Keep so many of the newest records in the store; older ones move to the archive, in blocks of 256,
     /// and are found and proved there [default: all]
     #[arg(long, env = "STRONGROOM_AUDIT_KEEP_RECORDS", value_name = "NUMBER")]
@@ -95,7 +100,8 @@ pub(super) struct Serve {
     otlp_endpoint: Option<String>,
     /// TOML with `listen`, `data_dir`, `root_key_file`, `tls_cert`, `tls_key`, `client_ca`, `client_crl`,
     /// `credentials`, `max_connections`, `max_requests_per_second`, `audit_archive`, `audit_keep_records`,
-    /// `audit_keep_age`, `domain`, `sse_c_over_http`, `otlp_endpoint`, `witness_quorum` and `[[witness]]` tables with `url`, `key` and `ca`
+    /// `audit_keep_age`, `objects`, `domain`, `sse_c_over_http`, `otlp_endpoint`, `witness_quorum`, `[[witness]]` tables with
+    /// `url`, `key` and `ca`, and a table `[object_store]` with what object stores are reached with: `endpoint`, `region`, …
     #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -168,7 +174,14 @@ impl Serve {
         if let Some(location) = self.audit_archive.or(file.audit_archive) {
             builder = builder.audit_archive(location);
         }
+        if let Some(location) = self.objects.or(file.objects) {
+            builder = builder.objects(location);
+        }
+        let table = file.object_store.iter();
+        let table = table.map(|(name, value)| (name.clone(), value.to_string())).collect();
+        builder = builder.object_store(StoreSettings::new(table, config::store_variables()));
         let room = builder.build()?;
+        room.service().claim_objects().await?;
         let listener = bind(listen).await?;
         let address = listener.local_addr()?;
         let given = certificate.zip(key).map(|(certificate, key)| Given { certificate, key });

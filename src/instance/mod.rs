@@ -54,6 +54,7 @@ use zeroize::Zeroizing;
 use crate::audit::{self, Expectation, Keep, Report, WitnessPolicy};
 use crate::clock::Clock;
 pub use crate::service::Keys;
+pub use crate::service::StoreSettings;
 use crate::service::{self, Caller, Credentials, Operation, Options, RootKey, Service, Witnessing};
 use crate::transport::capacity::{default_connections, possible_connections};
 
@@ -224,6 +225,21 @@ impl Builder {
         self
     }
 
+    /// Where the bytes of objects are: a folder, or the URL of an object store. Otherwise where they were
+    /// before; at first, `objects` in the data directory.
+    #[must_use]
+    pub fn objects(mut self, location: impl Into<String>) -> Self {
+        self.options.objects = Some(location.into());
+        self
+    }
+
+    /// How object stores are reached.
+    #[must_use]
+    pub fn object_store(mut self, settings: StoreSettings) -> Self {
+        self.options.object_store = settings;
+        self
+    }
+
     /// What of the trail stays in the store while the instance is served; the rest moves to the archive
     /// and is read from there. Otherwise everything stays.
     #[must_use]
@@ -316,8 +332,9 @@ impl Strongroom {
     /// Serves on `address` (port 0 picks one) until the handle is stopped.
     ///
     /// # Errors
-    /// [`Error::Listen`], [`Error::Reflection`].
+    /// [`Error::Listen`], [`Error::Reflection`]; [`Error::Service`] when objects' bytes are not where they are to be.
     pub async fn serve(&self, address: SocketAddr) -> Result<Serving, Error> {
+        self.service.claim_objects().await?;
         let listener = bind(address).await?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
         let (stop, stopped) = oneshot::channel::<()>();

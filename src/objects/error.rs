@@ -145,6 +145,12 @@ pub enum Error {
     /// What only the bucket's own account may do, whoever its policy lets in.
     #[error("The specified method is not allowed against this resource.")]
     NotTheOwners,
+    /// There is no room for more bytes. AWS has no such answer.
+    #[error(
+        "There is no room left where the bytes of objects are kept; nothing was written. Make room, then try \
+         again."
+    )]
+    Full,
     /// What is there is what the caller has (304).
     #[error("Not Modified")]
     NotModified {
@@ -168,6 +174,15 @@ pub enum Error {
     /// The payload's hash is not the one that was signed.
     #[error("The provided 'x-amz-content-sha256' header does not match what was computed.")]
     Sha256Mismatch,
+    /// Where bytes are kept, too much is asked for at once.
+    #[error("Please reduce your request rate.")]
+    SlowDown,
+    /// Where bytes are kept cannot be reached, or lets nobody in.
+    #[error(
+        "Service is unable to handle request: where the bytes of objects are kept does not answer. Please \
+         try again."
+    )]
+    Unavailable,
     /// A bug, or no randomness.
     #[error("We encountered an internal error. Please try again.")]
     Internal,
@@ -212,6 +227,8 @@ impl Error {
             Self::NotImplemented(_) => "NotImplemented",
             Self::OperationAborted => "OperationAborted",
             Self::PreconditionFailed(_) => "PreconditionFailed",
+            Self::SlowDown => "SlowDown",
+            Self::Full | Self::Unavailable => "ServiceUnavailable",
             Self::Sha256Mismatch => "XAmzContentSHA256Mismatch",
             Self::Damaged(_) | Self::Internal => "InternalError",
         };
@@ -239,6 +256,7 @@ impl Error {
             Self::NotImplemented(_) => 501,
             Self::PreconditionFailed(_) => 412,
             Self::Damaged(_) | Self::Internal => 500,
+            Self::Full | Self::SlowDown | Self::Unavailable => 503,
             _ => 400,
         }
     }

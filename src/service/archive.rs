@@ -17,6 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use super::place::{Place, PlaceError, StoreSettings, open_bucket};
 use crate::audit;
 use crate::audit::files::{Destination, Files, Folder, Held, LogFile};
 
@@ -38,27 +39,27 @@ impl Archive {
     /// The archive in a folder, or at the URL of an object store. Nothing is looked at yet.
     ///
     /// # Errors
-    /// [`audit::Error::Folder`] for a URL that this build has no client for.
-    pub(super) fn at(location: &str, durable: bool) -> Result<Self, audit::Error> {
-        let archive = |folder, prefix| Self {
+    /// What [`Place::parse`] and [`open_bucket`] refuse.
+    pub(super) fn at(
+        location: &str,
+        durable: bool,
+        settings: &StoreSettings,
+    ) -> Result<Self, PlaceError> {
+        let archive = |folder, store, prefix| Self {
             location: location.to_owned(),
             folder,
             durable,
-            store: OnceLock::new(),
+            store,
             prefix,
             thread: OnceLock::new(),
         };
-        match location.split_once("://") {
-            None => Ok(archive(Some(location.into()), ObjectPath::default())),
-            Some(("file", path)) if path.starts_with('/') => {
-                Ok(archive(Some(path.into()), ObjectPath::default()))
+        Ok(match Place::parse(location)? {
+            Place::Folder(folder) => archive(Some(folder), OnceLock::new(), ObjectPath::default()),
+            Place::Bucket(url) => {
+                let (store, prefix) = open_bucket(&url, settings)?;
+                archive(None, store.into(), prefix)
             }
-            Some(_) => {
-                let why = "it is neither a folder nor the URL of an object store that this program \
-                           was built for";
-                Err(audit::Error::Folder { path: location.into(), why })
-            }
-        }
+        })
     }
 
     /// The store; none where there is no folder yet.

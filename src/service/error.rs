@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use tonic::Code;
 
+use super::place::PlaceError;
 use super::s3::S3Refusal;
 use crate::audit::InvalidLookup;
 use crate::iam::Malformed;
@@ -90,6 +91,9 @@ pub enum Error {
     /// Nothing was presented where AWS insists on a signature.
     #[error("Request is missing Authentication Token")]
     MissingAuthentication,
+    /// Bytes cannot be kept where they are to be.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// A session's policy is longer than one can be.
     #[error(
         "PackedPolicySize exceeds its limit: a session policy has 2,048 characters at the most"
@@ -246,6 +250,7 @@ impl Error {
                     304 | 412 => Code::FailedPrecondition,
                     403 => Code::PermissionDenied,
                     501 => Code::Unimplemented,
+                    503 => Code::Unavailable,
                     500.. => Code::Internal,
                     _ => Code::InvalidArgument,
                 };
@@ -257,7 +262,9 @@ impl Error {
             }
             Self::RequestTooLarge => ("RequestTooLargeException", 413, Code::ResourceExhausted),
             Self::SessionCannot => ("AccessDeniedException", 400, Code::PermissionDenied),
-            Self::Store(_) => ("ServiceUnavailableException", 503, Code::Unavailable),
+            Self::Place(_) | Self::Store(_) => {
+                ("ServiceUnavailableException", 503, Code::Unavailable)
+            }
             Self::SharedCertificate(_)
             | Self::Unauthenticated
             | Self::UnknownCertificate(_)

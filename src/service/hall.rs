@@ -14,8 +14,9 @@ use super::Error;
 use super::credential::{Credential, authenticate};
 use super::credentials::Credentials;
 use super::metrics::{Metrics, Reading};
-use super::opening::{Opened, temporary_folder};
+use super::opening::{Opened, Places, temporary_folder};
 use super::operation::Rooms;
+use super::place::{PlaceError, StoreSettings};
 use super::rate::Rate;
 use super::session::{SESSION_PREFIX, secret_of};
 use super::slow_lane::SlowLane;
@@ -44,6 +45,11 @@ pub struct Options {
     /// Where the trail's oldest records go: a folder, or the URL of an object store. When there is none,
     /// where they went before; at first, `archive` in the data directory.
     pub audit_archive: Option<String>,
+    /// Where the bytes of objects are: a folder, or the URL of an object store. When there is none, where they
+    /// were before; at first, `objects` in the data directory.
+    pub objects: Option<String>,
+    /// How object stores are reached.
+    pub object_store: StoreSettings,
     /// Whether SSE-C is taken over connections on which others can listen, for test suites.
     pub customer_keys_in_clear: bool,
     /// What of the trail stays in the store while the service runs; everything, unless it is said.
@@ -96,7 +102,7 @@ pub struct Service {
     turn: tokio::sync::Mutex<()>,
     rate: Option<Rate>,
     witnesses: WitnessPolicy,
-    audit_archive: Option<String>,
+    places: Places,
     audit_keep: Keep,
     customer_keys_in_clear: bool,
     sealing: tokio::sync::Mutex<()>,
@@ -110,6 +116,9 @@ impl Service {
     /// [`Error::Store`] and [`Error::Audit`], when anything is not as it was left.
     pub fn open(options: Options) -> Result<Arc<Self>, Error> {
         let durability = if options.ephemeral { Durability::Memory } else { Durability::Disk };
+        if options.objects.is_some() && (options.ephemeral || options.data_dir.is_none()) {
+            return Err(PlaceError::Ephemeral.into());
+        }
         let root_key = options.root_key.as_ref().map(RootKey::expose);
         let metrics = Arc::new(Metrics::new());
         let (folder, temporary) = match options.data_dir {
@@ -120,8 +129,12 @@ impl Service {
             }
         };
         let store = if temporary.is_some() { generation(&folder, 0) } else { folder.clone() };
-        let archive = options.audit_archive.as_deref();
-        let opened = Opened::open(&store, durability, root_key, archive, &metrics)?;
+        let places = Places {
+            archive: options.audit_archive,
+            objects: options.objects,
+            settings: options.object_store,
+        };
+        let opened = Opened::open(&store, durability, root_key, &places, &metrics)?;
         Ok(Arc::new(Self {
             opened: RwLock::new(Arc::new(opened)),
             folder,
@@ -133,12 +146,21 @@ impl Service {
             turn: tokio::sync::Mutex::default(),
             rate: options.max_requests_per_second.map(Rate::new),
             witnesses: options.witnesses,
-            audit_archive: options.audit_archive,
+            places,
             audit_keep: options.audit_keep,
             customer_keys_in_clear: options.customer_keys_in_clear,
             sealing: tokio::sync::Mutex::default(),
             closing: watch::Sender::new(false),
         }))
+    }
+
+    /// Finds the bytes of objects where they are to be, and that they are this store's; remembers the place. To be
+    /// called before objects are served.
+    ///
+    /// # Errors
+    /// [`Error::Place`]; [`Error::Store`] when the place cannot be remembered.
+    pub async fn claim_objects(&self) -> Result<(), Error> {
+        self.opened().claim_objects().await
     }
 
     /// Finishes what is queued and, when nobody else holds the store, leaves the fingerprint of a
@@ -174,8 +196,7 @@ impl Service {
         let (_, resets) = self.temporary.as_ref().ok_or(Error::NotResettable)?;
         let mut resets = resets.lock();
         let fresh = generation(&self.folder, *resets + 1);
-        let archive = self.audit_archive.as_deref();
-        let fresh = Opened::open(&fresh, Durability::Memory, None, archive, &self.metrics)?;
+        let fresh = Opened::open(&fresh, Durability::Memory, None, &self.places, &self.metrics)?;
         let before = *resets;
         *resets += 1;
         let old = std::mem::replace(&mut *self.opened.write(), Arc::new(fresh));

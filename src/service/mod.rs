@@ -64,6 +64,7 @@ mod operation;
 mod operations;
 mod pending;
 mod permit;
+mod place;
 mod policies;
 mod proofs;
 mod rate;
@@ -95,6 +96,7 @@ pub use lookup::LookupEvents;
 pub use metrics::{ConnectionCounted, Metrics};
 pub use operation::{Operation, Rooms};
 pub use operations::{Registered, registered};
+pub use place::{PlaceError, StoreSettings};
 pub use proofs::{GetConsistencyProof, GetInclusionProof, Proved};
 pub use s3::{
     AnswerHeaders, Begun, ByteStream, Expected, Incoming, Opened as OpenedObject, PartStored,

@@ -19,8 +19,9 @@ use super::archive::Archive;
 use super::log_files::Readers;
 use super::metrics::Metrics;
 use super::operation::Rooms;
+use super::place::{Place, StoreSettings};
 use super::policies::Policies;
-use super::s3::{Bodies, OWN_KEY, OwnKeys};
+use super::s3::{Bodies, OWN_KEY, OwnKeys, Owner};
 use crate::audit::{self, Cosigned, Leaf, Log, LogSigner};
 use crate::crypto::{Purpose, SecretKey, derive};
 use crate::kms::Directory;
@@ -30,6 +31,17 @@ use crate::store::{
     self, Anchor, Applied, Committer, DataDirectory, Direction, Durability, Journaled, Medium,
     Revision, RowId, Space, Table,
 };
+
+/// Where bytes are beside the store, as far as that is said.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// The trail's oldest records.
+    pub(super) archive: Option<String>,
+    /// The bytes of objects.
+    pub(super) objects: Option<String>,
+    /// How object stores are reached.
+    pub(super) settings: StoreSettings,
+}
 
 /// A store that is open: what operations read, and the one writer.
 #[derive(Debug)]
@@ -54,22 +66,22 @@ impl Opened {
         path: &Path,
         durability: Durability,
         root_key: Option<(&str, &str)>,
-        archive: Option<&str>,
+        places: &Places,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, Error> {
         let directory = DataDirectory::open(path, root_key, durability)?;
         let anchor = directory.anchor()?;
-        let log = open_log(&directory, &anchor, archive, durability)?;
+        let log = open_log(&directory, &anchor, places, durability)?;
         let secret = derive(&directory.root, &directory.store_id, Purpose::KeysSecret, b"");
         let sessions = derive(&directory.root, &directory.store_id, Purpose::SessionsSecret, b"");
         let (keys, policies) = (Directory::new(secret), Policies::default());
         let objects = Objects::default();
         let s3 = derive(&directory.root, &directory.store_id, Purpose::BucketsSecret, b"");
-        let bodies = Bodies::open(directory.path(), durability)?;
         let keyring = Keyring::new(Arc::new(OwnKeys::new(s3)), OWN_KEY, Limits::default());
         let cosigned = RwLock::new(open_cosigned(&directory, &log)?.map(Arc::new));
         let rooms = Arc::new(Rooms { keys, policies, objects, log, cosigned, sessions });
         let revisions = replay(&directory, &rooms)?;
+        let bodies = open_bodies(&directory, &rooms, places, durability)?;
         let (grown, size) = watch::channel(rooms.log.head().size);
         let journal = Journal { rooms: Arc::clone(&rooms), grown };
         let medium = Medium {
@@ -124,6 +136,17 @@ impl Opened {
         Ok(())
     }
 
+    /// Holds the place of objects' bytes against this store, and remembers it.
+    pub(super) async fn claim_objects(&self) -> Result<(), Error> {
+        let Some(place) = self.bodies.claim().await? else { return Ok(()) };
+        let directory = self.directory.lock();
+        let Some(directory) = directory.as_ref() else { return Ok(()) };
+        if directory.objects_place()?.as_deref() != Some(place) {
+            directory.keep_objects_place(place)?;
+        }
+        Ok(())
+    }
+
     /// Bytes on disk, as far as the store can tell.
     pub(super) fn size_on_disk(&self) -> u64 {
         let directory = self.directory.lock();
@@ -145,15 +168,15 @@ pub(super) fn temporary_folder() -> Result<tempfile::TempDir, store::Error> {
 fn open_log(
     directory: &DataDirectory,
     anchor: &Anchor,
-    archive: Option<&str>,
+    places: &Places,
     durability: Durability,
 ) -> Result<Log, Error> {
     let seed = derive(&directory.root, &directory.store_id, Purpose::LogSeed, b"");
-    let origin = format!("strongroom.local/{}", hex::encode(&directory.store_id));
+    let origin = origin(directory);
     let first = LogSigner::new(&origin, &seed)?;
     let successors = log_keys(directory, &origin)?;
     let log = Log::open_with(Arc::clone(&directory.engine), first, successors)?;
-    let log = with_archive(log, directory, archive, durability)?;
+    let log = with_archive(log, directory, places, durability)?;
     match anchor.checkpoint() {
         Some(note) => log.contains(note)?,
         None if log.head().size > 0 => {
@@ -172,6 +195,38 @@ fn open_log(
         tracing::warn!(%fault, "the trail cannot be queried");
     }
     Ok(log)
+}
+
+/// The name of a store's log.
+fn origin(directory: &DataDirectory) -> String {
+    format!("strongroom.local/{}", hex::encode(&directory.store_id))
+}
+
+/// The bytes of objects: where it is said, else where they were, else in the data directory.
+fn open_bodies(
+    directory: &DataDirectory,
+    rooms: &Rooms,
+    places: &Places,
+    durability: Durability,
+) -> Result<Bodies, Error> {
+    let chosen = match &places.objects {
+        Some(given) => Some(absolute(given)?),
+        None => directory.objects_place()?,
+    };
+    let Some(place) = chosen else { return Ok(Bodies::open(directory.path(), durability)?) };
+    let has_objects = !rooms.objects.blobs().is_empty();
+    let to = Place::parse(&place)?;
+    let owner = Owner { place, origin: origin(directory), has_objects };
+    Bodies::open_at(to, owner, &places.settings, durability)
+}
+
+/// A folder's whole path; a URL as it is.
+fn absolute(place: &str) -> Result<String, store::Error> {
+    if place.contains("://") {
+        return Ok(place.to_owned());
+    }
+    let failed = |source| store::Error::File { doing: "finding", path: place.into(), source };
+    Ok(std::path::absolute(place).map_err(failed)?.to_string_lossy().into_owned())
 }
 
 /// The log's keys after the first, in their order.
@@ -210,21 +265,16 @@ fn open_cosigned(directory: &DataDirectory, log: &Log) -> Result<Option<Cosigned
 fn with_archive(
     log: Log,
     directory: &DataDirectory,
-    given: Option<&str>,
+    places: &Places,
     durability: Durability,
 ) -> Result<Log, Error> {
-    let chosen = match given {
-        Some(url) if url.contains("://") => url.to_owned(),
-        Some(folder) => {
-            let doing = "finding";
-            let failed = |source| store::Error::File { doing, path: folder.into(), source };
-            std::path::absolute(folder).map_err(failed)?.to_string_lossy().into_owned()
-        }
+    let chosen = match &places.archive {
+        Some(given) => absolute(given)?,
         None => Log::archive_of(&directory.engine)?.unwrap_or_default(),
     };
     let own = || directory.path().join(ARCHIVE).to_string_lossy().into_owned();
     let location = if chosen.is_empty() { own() } else { chosen.clone() };
-    let archive = Archive::at(&location, durability == Durability::Disk)?;
+    let archive = Archive::at(&location, durability == Durability::Disk, &places.settings)?;
     Ok(log.with_archive(Arc::new(archive), &chosen))
 }
 

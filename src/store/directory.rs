@@ -41,8 +41,10 @@ impl DataDirectory {
         root: Option<(&str, &str)>,
         durability: Durability,
     ) -> Result<Self, Error> {
-        let folder =
-            Folder::hold(path, &[ANCHOR, COSIGNED, DATABASE, FINGERPRINT, LOCK, ROOT_KEY, TLS])?;
+        let folder = Folder::hold(
+            path,
+            &[ANCHOR, COSIGNED, DATABASE, FINGERPRINT, LOCK, OBJECTS_PLACE, ROOT_KEY, TLS],
+        )?;
         finish_replacing(path)?;
         let database = path.join(DATABASE);
         let exists = database.join("db").exists();
@@ -99,6 +101,26 @@ impl DataDirectory {
         self.folder.write(COSIGNED, note)
     }
 
+    /// Where the bytes of objects are, if not in this directory.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Damaged`].
+    pub fn objects_place(&self) -> Result<Option<String>, Error> {
+        let kept = self.folder.read(OBJECTS_PLACE, OBJECTS_PLACE_BYTES)?;
+        let text = kept.map(String::from_utf8).transpose();
+        let text =
+            text.map_err(|_| Error::Damaged(format!("the file {OBJECTS_PLACE} is not text")))?;
+        Ok(text.map(|text| text.trim_end().to_owned()))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn keep_objects_place(&self, place: &str) -> Result<(), Error> {
+        self.folder.write(OBJECTS_PLACE, format!("{place}\n").as_bytes())
+    }
+
     /// Closes the database and leaves the fingerprint of a clean shutdown. The caller has dropped
     /// every other handle of the engine.
     ///
@@ -150,6 +172,10 @@ impl DataDirectory {
 
 const ANCHOR: &str = "anchor";
 const COSIGNED: &str = "cosigned";
+/// Where the bytes of objects are, if not here.
+const OBJECTS_PLACE: &str = "objects-place";
+/// Longer than any URL or path that is of use.
+const OBJECTS_PLACE_BYTES: usize = 8 * 1024;
 /// A signed note at the most.
 const COSIGNED_BYTES: usize = 16 * 1024;
 const DATABASE: &str = "store";

@@ -14,9 +14,9 @@ BINARY = os.path.abspath(os.environ.get("STRONGROOM_BINARY", "target/debug/stron
 class Server:
     """A running `strongroom serve`."""
 
-    def __init__(self, *arguments, env=None, stderr=subprocess.PIPE, within=()):
+    def __init__(self, *arguments, listen="127.0.0.1:0", env=None, stderr=subprocess.PIPE, within=()):
         self.process = subprocess.Popen(
-            [*within, BINARY, "serve", "--listen", "127.0.0.1:0", *arguments],
+            [*within, BINARY, "serve", "--listen", listen, *arguments],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

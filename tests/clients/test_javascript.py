@@ -8,16 +8,16 @@ HERE = Path(__file__).parent / "javascript"
 INSTALLED = Path(__file__).parents[2] / "target" / "clients-javascript"
 
 
-def install():
-    """Installs what the lock file names, unless it is there already."""
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    lock = (HERE / "package-lock.json").read_bytes()
-    for name in ["package.json", "package-lock.json", "life.mjs", "objects.mjs"]:
-        shutil.copy(HERE / name, INSTALLED / name)
-    done = INSTALLED / "installed"
+def install(here=HERE, installed=INSTALLED):
+    """Installs what a folder's lock file names, unless it is there already."""
+    installed.mkdir(parents=True, exist_ok=True)
+    lock = (here / "package-lock.json").read_bytes()
+    for path in here.iterdir():
+        shutil.copy(path, installed / path.name)
+    done = installed / "installed"
     if not done.exists() or done.read_bytes() != lock:
         command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-        subprocess.run(command, cwd=INSTALLED, check=True, timeout=600)
+        subprocess.run(command, cwd=installed, check=True, timeout=600)
         done.write_bytes(lock)
 
 

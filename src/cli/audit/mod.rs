@@ -28,6 +28,7 @@ mod verify;
 
 pub(super) use site::Site;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -35,7 +36,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::Error;
 use crate::config;
-use crate::instance::Strongroom;
+use crate::instance::{StoreSettings, Strongroom};
 
 /// Read, follow and verify the audit trail
 #[derive(Debug, Args)]
@@ -132,6 +133,8 @@ impl Offline {
         if let Some((text, from)) = config::root_key(self.root_key_file.as_deref())? {
             builder = builder.root_key(text, from);
         }
+        let settings = StoreSettings::new(BTreeMap::new(), config::store_variables());
+        builder = builder.object_store(settings);
         if let Some(location) = &self.archive {
             builder = builder.audit_archive(location);
         }

@@ -1,12 +1,10 @@
 //! Where the bytes of objects are: blobs of an object store, a folder of the data directory by default.
 //!
 //! A blob is written once, under a name of 128 random bits, and never changed: `objects/ab/abcd…`. It is there
-//! whole or not at all; what is nobody's is removed.
+//! whole or not at all; what is nobody's is removed, and what has no blob's name is left alone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,15 +14,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{
-    GetOptions, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload,
-};
-use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::sync::OnceCell;
 
 use super::ByteStream;
+use super::claim::Owner;
+use super::pieces::Pieces;
+use super::readers::{Reader, Reading};
+use super::sending::Upload;
+use super::trouble::{failed, refusal};
 use crate::clock::Clock;
 use crate::objects::{Blob, BlobId, Error};
+use crate::service;
+use crate::service::place::{Place, PlaceError, StoreSettings, open_bucket};
 use crate::sse::PieceOpener;
 use crate::store::{self, Durability, with_causes};
 
@@ -33,8 +36,10 @@ pub(in crate::service) struct Bodies {
     store: Arc<dyn ObjectStore>,
     /// The folder, if it is one.
     folder: Option<PathBuf>,
-    /// Since when it is open.
-    since: DateTime<Utc>,
+    /// Since when it is open, if that is known by the clock here.
+    since: Option<DateTime<Utc>>,
+    /// Whose the place is, and since when, by its own clock; of a place that was named.
+    claim: Option<(Owner, OnceCell<DateTime<Utc>>)>,
     /// Bytes that are handed to the store at once.
     piece: usize,
     reading: Arc<Reading>,
@@ -44,13 +49,9 @@ pub(in crate::service) struct Bodies {
 const FOLDER: &str = "objects";
 /// Bytes that are handed to a folder at once.
 const LOCAL_PIECE: usize = 1 << 20;
-/// Bytes that are read, and opened, at once.
-const READ_AT_ONCE: usize = 1 << READ_AT_ONCE_LOG2;
-const READ_AT_ONCE_LOG2: u32 = 19;
-/// Room for the tags of the last chunk that is opened with it.
-const TAGS: usize = 64;
-/// How often as much is read before it is asked for.
-const AHEAD: usize = 1;
+/// The same for an object store: S3's parts have 5 MiB at the least, and there are 10,000 at the most. A write
+/// holds three of them at the most: one that is filled, with its room to grow, and one on its way.
+const REMOTE_PIECE: usize = 8 << 20;
 
 impl Bodies {
     /// Those of a data directory.
@@ -61,7 +62,10 @@ impl Bodies {
         data: &Path,
         durability: Durability,
     ) -> Result<Self, store::Error> {
-        let folder = data.join(FOLDER);
+        Self::open_folder(data.join(FOLDER), durability)
+    }
+
+    fn open_folder(folder: PathBuf, durability: Durability) -> Result<Self, store::Error> {
         let failed = |source| store::Error::File {
             doing: "creating the folder",
             path: folder.clone(),
@@ -77,66 +81,88 @@ impl Bodies {
         Ok(Self {
             store: Arc::new(local),
             folder: Some(folder),
-            since,
+            since: Some(since),
+            claim: None,
             piece: LOCAL_PIECE,
             reading: Arc::default(),
         })
     }
 
+    /// Those of a place that is named.
+    ///
+    /// # Errors
+    /// [`PlaceError::Settings`]; [`store::Error::File`] when a folder cannot be made.
+    pub(in crate::service) fn open_at(
+        place: Place,
+        owner: Owner,
+        settings: &StoreSettings,
+        durability: Durability,
+    ) -> Result<Self, service::Error> {
+        let claim = Some((owner, OnceCell::new()));
+        Ok(match place {
+            Place::Folder(folder) => Self { claim, ..Self::open_folder(folder, durability)? },
+            Place::Bucket(url) => {
+                let (store, prefix) = open_bucket(&url, settings)?;
+                let store = Arc::new(PrefixStore::new(store, prefix));
+                let reading = Arc::default();
+                Self { store, folder: None, since: None, claim, piece: REMOTE_PIECE, reading }
+            }
+        })
+    }
+
+    /// Finds that a place that was named is its owner's, or makes it so; gives that place. The folder in the data
+    /// directory needs no claim.
+    ///
+    /// # Errors
+    /// What [`Owner::claim`] finds.
+    pub(in crate::service) async fn claim(&self) -> Result<Option<&str>, PlaceError> {
+        let Some((owner, claimed)) = &self.claim else { return Ok(None) };
+        claimed.get_or_try_init(|| owner.claim(&self.store)).await?;
+        Ok(Some(&owner.place))
+    }
+
     /// Stores a new blob. What fails, or is dropped, leaves none.
     ///
     /// # Errors
-    /// The stream's own; [`Error::Internal`] when it cannot be stored, which is logged.
+    /// The stream's own; what [`failed`] makes of the store's, which is logged.
     pub(super) async fn write<S>(&self, bytes: S) -> Result<Blob, Error>
     where
         S: Stream<Item = Result<Bytes, Error>> + Send,
     {
+        self.claim().await.map_err(|error| {
+            tracing::error!(error = %with_causes(&error), "bytes could not be stored");
+            Error::Unavailable
+        })?;
         let id = BlobId::generate()?;
         let path = path(&id);
         let mut bytes = std::pin::pin!(bytes);
         let (mut held, mut len) = (BytesMut::new(), 0);
-        let mut upload: Option<Box<dyn MultipartUpload>> = None;
+        let mut upload: Option<Upload> = None;
         let written = async {
-            let mut on_its_way = None;
             while let Some(piece) = bytes.next().await.transpose()? {
                 len += u64::try_from(piece.len()).unwrap_or_default();
                 held.extend_from_slice(&piece);
-                if held.len() < self.piece {
-                    continue;
+                while held.len() >= self.piece {
+                    // Some stores want pieces of one length; a folder is faster with what there is.
+                    let cut = if self.folder.is_some() { held.len() } else { self.piece };
+                    let uploading = match &mut upload {
+                        Some(upload) => upload,
+                        none => none.insert(Upload::begin(&self.store, &path).await?),
+                    };
+                    uploading.piece(held.split_to(cut).freeze()).await?;
                 }
-                if let Some(writing) = on_its_way.take() {
-                    join(writing).await?;
-                }
-                let uploading = match &mut upload {
-                    Some(upload) => upload,
-                    none => none.insert(self.store.put_multipart(&path).await.map_err(failed)?),
-                };
-                let part = uploading.put_part(PutPayload::from(held.split().freeze()));
-                on_its_way = Some(tokio::spawn(part)); // while the next piece is sealed
             }
-            if let Some(writing) = on_its_way.take() {
-                join(writing).await?;
-            }
-            let rest = PutPayload::from(held.split().freeze());
+            let rest = held.split().freeze();
             match &mut upload {
-                None => self.store.put(&path, rest).await.map(drop).map_err(failed),
-                Some(upload) => {
-                    if rest.content_length() > 0 {
-                        upload.put_part(rest).await.map_err(failed)?;
-                    }
-                    upload.complete().await.map(drop).map_err(failed)
-                }
+                None => self.store.put(&path, rest.into()).await.map(drop).map_err(failed),
+                Some(upload) => upload.complete(rest).await,
             }
         };
         match written.await {
             Ok(()) => Ok(Blob { id, len }),
             Err(error) => {
-                if let Some(mut upload) = upload
-                    && let Err(error) = upload.abort().await
-                    && self.folder.is_none()
-                {
-                    let error = with_causes(&error);
-                    tracing::warn!(%error, "an unfinished body could not be removed");
+                if let Some(upload) = upload {
+                    upload.abort().await;
                 }
                 self.remove_failed(&id).await;
                 Err(error)
@@ -154,7 +180,8 @@ impl Bodies {
     /// there before this returns; they stay until the stream is dropped, whoever removes them meanwhile.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when a blob is not there, is shorter than it was, or does not open where it begins.
+    /// [`Error::Damaged`] when a blob is not there, is shorter than it was, or does not open where it begins; when
+    /// the store cannot be read, as for a write.
     pub(super) async fn read(
         &self,
         blobs: &[Blob],
@@ -172,10 +199,10 @@ impl Bodies {
             start = end;
         }
         let reader = self.hold(blobs);
-        let store = Arc::clone(&self.store);
-        let mut pieces = Pieces { store, wanted, source: Source::None, opener, _reader: reader };
-        let damaged = |error| Error::Damaged(with_causes(&error));
-        let (first, more) = pieces.next().await.map_err(damaged)?;
+        let mut pieces = Pieces::new(Arc::clone(&self.store), wanted, opener, reader);
+        let (first, more) = pieces.next().await.map_err(|error| {
+            refusal(&error).unwrap_or_else(|| Error::Damaged(with_causes(&error)))
+        })?;
         let first = stream::iter(first.into_iter().map(Ok));
         if !more {
             return Ok(Box::pin(first));
@@ -190,9 +217,10 @@ impl Bodies {
         }
     }
 
-    /// Since when it is open: what was stored before, nobody is writing.
-    pub(super) const fn since(&self) -> DateTime<Utc> {
-        self.since
+    /// Since when it is open: what was stored before, nobody is writing. None of a place that is not claimed yet.
+    pub(super) fn since(&self) -> Option<DateTime<Utc>> {
+        let claimed = self.claim.as_ref().and_then(|(_, claimed)| claimed.get().copied());
+        self.since.or(claimed)
     }
 
     /// Removes what a write that failed at its end has left: a blob that has its name already and is not known to be
@@ -221,7 +249,8 @@ impl Bodies {
         }
     }
 
-    /// Removes what was being written before, and was never finished. An object store does so by itself.
+    /// Removes what was being written before, and was never finished. An object store does so by
+    /// itself, if its operator has told it to.
     pub(super) async fn remove_unfinished(&self, before: DateTime<Utc>) {
         let Some(folder) = self.folder.clone() else { return };
         let removed = tokio::task::spawn_blocking(move || remove_unfinished(&folder, before));
@@ -236,12 +265,13 @@ impl Bodies {
     ) -> impl Stream<Item = object_store::Result<(BlobId, DateTime<Utc>)>> + Send + 'static {
         self.store.list(None).try_filter_map(|found| async move {
             let id = found.location.filename().and_then(BlobId::parse);
+            let id = id.filter(|id| path(id) == found.location);
             Ok(id.map(|id| (id, found.last_modified)))
         })
     }
 }
 
-async fn delete(store: &Arc<dyn ObjectStore>, id: &BlobId) {
+pub(super) async fn delete(store: &Arc<dyn ObjectStore>, id: &BlobId) {
     match store.delete(&path(id)).await {
         Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
         Err(error) => {
@@ -249,200 +279,6 @@ async fn delete(store: &Arc<dyn ObjectStore>, id: &BlobId) {
             tracing::warn!(%error, "bytes that are nobody's could not be removed");
         }
     }
-}
-
-/// Blobs that are being read: by how many, and whether they go with the last of them.
-#[derive(Default)]
-struct Reading(Mutex<HashMap<BlobId, (usize, bool)>>);
-
-impl Reading {
-    fn begin(this: &Arc<Self>, store: &Arc<dyn ObjectStore>, blobs: Vec<BlobId>) -> Reader {
-        let mut read = this.0.lock();
-        for id in &blobs {
-            read.entry(id.clone()).or_default().0 += 1;
-        }
-        drop(read);
-        Reader { reading: Arc::clone(this), store: Arc::clone(store), blobs }
-    }
-
-    /// Whether somebody reads a blob; then it goes with the last of them.
-    fn outlives(&self, id: &BlobId) -> bool {
-        let mut read = self.0.lock();
-        let found = read.get_mut(id);
-        found.is_some_and(|(_, goes)| {
-            *goes = true;
-            true
-        })
-    }
-}
-
-/// Somebody who reads blobs.
-pub(super) struct Reader {
-    reading: Arc<Reading>,
-    store: Arc<dyn ObjectStore>,
-    blobs: Vec<BlobId>,
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let mut gone = Vec::new();
-        let mut read = self.reading.0.lock();
-        for id in self.blobs.drain(..) {
-            let Some((count, goes)) = read.get_mut(&id) else { continue };
-            *count -= 1;
-            if *count == 0 {
-                let goes = *goes;
-                read.remove(&id);
-                gone.extend(goes.then_some(id));
-            }
-        }
-        drop(read);
-        // Without a runtime the process ends, and they are swept at the next start.
-        if let (false, Ok(runtime)) = (gone.is_empty(), tokio::runtime::Handle::try_current()) {
-            let store = Arc::clone(&self.store);
-            runtime.spawn(async move {
-                for id in &gone {
-                    delete(&store, id).await;
-                }
-            });
-        }
-    }
-}
-
-/// Stored bytes on their way to a reader.
-struct Pieces {
-    store: Arc<dyn ObjectStore>,
-    /// Blobs that were not begun, and which bytes of them.
-    wanted: VecDeque<(ObjectPath, Range<u64>)>,
-    source: Source,
-    opener: Option<PieceOpener>,
-    /// They are there as long as this is.
-    _reader: Reader,
-}
-
-/// The blob that is being read.
-enum Source {
-    None,
-    File(File, Range<u64>),
-    Stream(ByteStream),
-}
-
-impl Pieces {
-    /// The next ones, opened, and whether others come.
-    async fn next(&mut self) -> io::Result<(Vec<Bytes>, bool)> {
-        loop {
-            let opened = match std::mem::replace(&mut self.source, Source::None) {
-                Source::None => match self.wanted.pop_front() {
-                    None => return self.end().map(|()| (Vec::new(), false)),
-                    Some(next) => self.begin(next).await?,
-                },
-                Source::File(file, range) => self.of_file(file, range).await?,
-                Source::Stream(mut stream) => match stream.next().await.transpose()? {
-                    None => Vec::new(),
-                    Some(piece) => {
-                        self.source = Source::Stream(stream);
-                        open(&mut self.opener, piece)?
-                    }
-                },
-            };
-            let more = !self.wanted.is_empty() || !matches!(self.source, Source::None);
-            if !more {
-                self.end()?;
-            }
-            if !more || !opened.is_empty() {
-                return Ok((opened, more));
-            }
-        }
-    }
-
-    /// Begins a blob. Of a short range, all of it is read at once.
-    async fn begin(&mut self, (path, range): (ObjectPath, Range<u64>)) -> io::Result<Vec<Bytes>> {
-        if range.end - range.start <= 1 << READ_AT_ONCE_LOG2 {
-            let read = self.store.get_range(&path, range).await.map_err(io::Error::other)?;
-            return open(&mut self.opener, read);
-        }
-        let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
-        let found = self.store.get_opts(&path, options).await.map_err(io::Error::other)?;
-        let range = found.range.clone();
-        match found.payload {
-            GetResultPayload::File(mut file, _) => {
-                file.seek(SeekFrom::Start(range.start))?;
-                self.of_file(file, range).await
-            }
-            GetResultPayload::Stream(stream) => {
-                self.source = Source::Stream(Box::pin(stream.map_err(io::Error::other)));
-                Ok(Vec::new())
-            }
-        }
-    }
-
-    /// A piece of a file, read and opened beside, while it is in the processor's cache.
-    async fn of_file(&mut self, mut file: File, left: Range<u64>) -> io::Result<Vec<Bytes>> {
-        let mut opener = self.opener.take();
-        let read = tokio::task::spawn_blocking(move || {
-            let (mut left, end) = (left.end - left.start, left.end);
-            let opened = match &mut opener {
-                Some(opener) => opener
-                    .read(&mut file, &mut left, READ_AT_ONCE + TAGS)
-                    .map_err(io::Error::other)?,
-                None => {
-                    let wanted = left.min(1 << READ_AT_ONCE_LOG2);
-                    let mut piece = Vec::with_capacity(READ_AT_ONCE);
-                    (&mut file).take(wanted).read_to_end(&mut piece)?;
-                    if u64::try_from(piece.len()).is_ok_and(|read| read < wanted) {
-                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-                    }
-                    left -= wanted;
-                    piece.into()
-                }
-            };
-            Ok((opened, opener, file, end - left..end))
-        });
-        let (opened, opener, file, left) = read.await.map_err(io::Error::other)??;
-        self.opener = opener;
-        if !left.is_empty() {
-            self.source = Source::File(file, left);
-        }
-        Ok(vec![opened])
-    }
-
-    fn end(&self) -> io::Result<()> {
-        self.opener.as_ref().map_or(Ok(()), PieceOpener::finish).map_err(io::Error::other)
-    }
-
-    /// All that come, of which some are read while those before are on their way.
-    fn ahead(mut self) -> impl Stream<Item = io::Result<Bytes>> {
-        let (tell, told) = mpsc::channel(AHEAD);
-        let reading = tokio::spawn(async move {
-            loop {
-                let next = self.next().await;
-                let more = next.as_ref().is_ok_and(|(_, more)| *more);
-                let gone = tell.send(next.map(|(opened, _)| opened)).await.is_err();
-                if gone || !more {
-                    return;
-                }
-            }
-        });
-        let pieces = stream::unfold((told, Some(reading)), |(mut told, reading)| async move {
-            match told.recv().await {
-                Some(next) => Some((next, (told, reading))),
-                // Whoever panicked has not said that this was all.
-                None => match reading?.await {
-                    Ok(()) => None,
-                    Err(error) => Some((Err(io::Error::other(error)), (told, None))),
-                },
-            }
-        });
-        pieces.map_ok(|opened| stream::iter(opened.into_iter().map(Ok))).try_flatten()
-    }
-}
-
-fn open(opener: &mut Option<PieceOpener>, piece: Bytes) -> io::Result<Vec<Bytes>> {
-    let Some(opener) = opener else { return Ok(vec![piece]) };
-    let piece = piece.try_into_mut().unwrap_or_else(|piece| BytesMut::from(&*piece));
-    let mut opened = Vec::new();
-    opener.open(piece, &mut opened).map_err(io::Error::other)?;
-    Ok(opened)
 }
 
 /// Two digits are a folder, so that none has too many files.
@@ -466,21 +302,72 @@ fn remove_unfinished(folder: &Path, before: DateTime<Utc>) -> std::io::Result<()
     Ok(())
 }
 
-async fn join(writing: tokio::task::JoinHandle<object_store::Result<()>>) -> Result<(), Error> {
-    match writing.await {
-        Ok(written) => written.map_err(failed),
-        Err(_) => Err(Error::Internal),
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a place to map errors to")]
-fn failed(error: object_store::Error) -> Error {
-    tracing::error!(error = %with_causes(&error), "bytes could not be stored");
-    Error::Internal
-}
-
 impl fmt::Debug for Bodies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bodies").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// An S3 that answers so.
+    async fn answering(answer: &'static str) -> Bodies {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = vec![0; 64 << 10];
+                    let _ = stream.read(&mut request).await;
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                });
+            }
+        });
+        let table =
+            [("endpoint", endpoint.as_str()), ("allow_http", "true"), ("skip_signature", "true")];
+        let table = table.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = StoreSettings::new(table.into(), Vec::new());
+        let owner = Owner {
+            place: "s3://bucket/prefix".to_owned(),
+            origin: "strongroom.local/a".to_owned(),
+            has_objects: false,
+        };
+        let place = Place::parse(&owner.place).unwrap();
+        let bodies = Bodies::open_at(place, owner, &settings, Durability::Disk).unwrap();
+        bodies.claim.as_ref().unwrap().1.set(Clock::default().now()).unwrap();
+        bodies
+    }
+
+    #[tokio::test]
+    async fn what_a_store_answers_is_told_apart() {
+        let answers = [
+            (
+                "HTTP/1.1 503 Slow Down\r\nconnection: close\r\n\r\n<Error><Code>SlowDown</Code></Error>",
+                "SlowDown",
+            ),
+            ("HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\n\r\n", "SlowDown"),
+            (
+                "HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\n\r\n",
+                "ServiceUnavailable",
+            ),
+            ("HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n", "ServiceUnavailable"),
+            ("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n", "InternalError"),
+            ("", "ServiceUnavailable"),
+        ];
+        let asked = answers.map(|(answer, code)| async move {
+            let bodies = answering(answer).await;
+            let error =
+                bodies.write(stream::iter([Ok(Bytes::from_static(b"a"))])).await.unwrap_err();
+            assert_eq!(error.code(), code, "{answer}: {error:?}");
+            let blob = Blob { id: BlobId::generate().unwrap(), len: 1 };
+            let Err(error) = bodies.read(&[blob], 0..1, None).await else { panic!("{answer}") };
+            assert_eq!(error.code(), code, "{answer}: {error:?}");
+        });
+        futures_util::future::join_all(asked).await;
     }
 }

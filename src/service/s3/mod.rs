@@ -14,7 +14,9 @@
 //! | `resources.rs` | buckets and objects as resources of policies |
 //! | `refusal.rs` | errors in S3's words |
 //! | `own_keys.rs` | the keys of SSE-S3 |
-//! | `bodies.rs` | stored bytes |
+//! | `bodies.rs`, `claim.rs` | stored bytes, and whose they are |
+//! | `sending.rs`, `pieces.rs`, `readers.rs` | bytes on their way to their store and back, and who reads them |
+//! | `trouble.rs` | what goes wrong in a store of bytes |
 //! | `digesting.rs` | what a writer says of its bytes, held against them |
 //! | `requests.rs` | one request on its way: whose, to which bucket, sealed how |
 //! | `writing.rs`, `reading.rs`, `copying.rs` | objects written, read, copied |
@@ -22,15 +24,20 @@
 //! | `sweeping.rs` | bytes that are nobody's |
 
 mod bodies;
+mod claim;
 mod copying;
 mod digesting;
 mod operations;
 mod own_keys;
+mod pieces;
+mod readers;
 mod reading;
 mod refusal;
 mod requests;
 mod resources;
+mod sending;
 mod sweeping;
+mod trouble;
 mod uploading;
 mod writing;
 
@@ -41,6 +48,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 pub(super) use bodies::Bodies;
+pub(super) use claim::Owner;
 pub use digesting::Expected;
 pub(super) use operations::S3;
 pub(super) use own_keys::{OWN_KEY, OwnKeys};

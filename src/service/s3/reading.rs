@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 
-use super::bodies::Reader;
 use super::digesting::{headers_of, named};
+use super::readers::Reader;
 use super::requests::{Work, answer, envelope, name};
 use super::uploading::sealed_part;
 use super::{AnswerHeaders, ByteStream, Opened};

@@ -2,6 +2,7 @@
 //!
 //! Source: Amazon S3 API Reference, "Error responses".
 
+use super::trouble;
 use crate::service::Error;
 use crate::{kms, objects};
 
@@ -112,6 +113,7 @@ impl From<crate::sse::Error> for Error {
 pub(super) fn of_body(error: std::io::Error) -> objects::Error {
     match error.downcast::<objects::Error>() {
         Ok(error) => error,
-        Err(_) => objects::Error::IncompleteBody,
+        // A copy's source is in the store, whose own trouble is not the client's.
+        Err(error) => trouble::refusal(&error).unwrap_or(objects::Error::IncompleteBody),
     }
 }

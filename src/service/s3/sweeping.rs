@@ -49,7 +49,8 @@ async fn sweep(service: &Weak<Service>, first: bool) -> bool {
     remove_lost(&service).await;
     let store = service.opened();
     // What was there when the store was opened, nobody writes any more.
-    let before = if first { store.bodies.since() } else { Clock::default().now() - OLD };
+    let before = store.bodies.since().filter(|_| first);
+    let before = before.unwrap_or_else(|| Clock::default().now() - OLD);
     store.bodies.remove_unfinished(before).await;
     // What is stored is listed first: what comes later is named by then, or young.
     let stored: Result<Vec<_>, _> = store.bodies.stored().try_collect().await;
