@@ -263,24 +263,8 @@ def test_encryption_is_updated_without_touching_bytes(world):
 
 
 def update(world, bucket, key, arn):
-    """`UpdateObjectEncryption`, which boto3 may not know yet."""
-    text = (
-        f"<ObjectEncryption><SSEKMS><BucketKeyEnabled>false</BucketKeyEnabled><KMSKeyArn>{arn}"
-        "</KMSKeyArn></SSEKMS></ObjectEncryption>"
-    )
-    url = world.plain.generate_presigned_url("put_object", {"Bucket": bucket, "Key": key})
-    from botocore.auth import S3SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-    import http.client
-
-    request = AWSRequest("PUT", f"{url.split('?')[0]}?encryption", data=text.encode())
-    S3SigV4Auth(Credentials("111122223333", "any"), "s3", "eu-west-1").add_auth(request)
-    connection = http.client.HTTPConnection(world.server.address)
-    headers = {**dict(request.headers), "Host": world.server.address.replace("127.0.0.1", "localhost")}
-    connection.request("PUT", f"/{bucket}/{key}?encryption", text, headers)
-    answer = connection.getresponse()
-    assert answer.status == 200, answer.read()
+    target = {"SSEKMS": {"KMSKeyArn": arn, "BucketKeyEnabled": False}}
+    world.plain.update_object_encryption(Bucket=bucket, Key=key, ObjectEncryption=target)
 
 
 def test_what_was_there_is_there_after_a_restart(tmp_path):
