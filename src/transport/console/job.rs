@@ -196,15 +196,18 @@ impl Job {
             message: refusal.to_string(),
             log_index: None,
         })?;
+        let unchanged = || Conditions {
+            if_match: Some(Etags::These(vec![task.etag.clone()])),
+            ..Default::default()
+        };
         let request = CopyObject {
             bucket: self.bucket.clone(),
             key: task.key.clone(),
             source_bucket: self.bucket.clone(),
             source_key: task.key.clone(),
-            source_conditions: Conditions {
-                if_match: Some(Etags::These(vec![task.etag.clone()])),
-                ..Default::default()
-            },
+            source_conditions: unchanged(),
+            // Also while it is read and sealed nothing of somebody else's is overwritten.
+            conditions: unchanged(),
             encryption: Asked {
                 mode: self.choice.mode.and_then(Mode::header_value).map(str::to_owned),
                 key_id: self.choice.key.clone(),
