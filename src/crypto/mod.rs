@@ -10,6 +10,7 @@
 //! | `derive.rs` | HKDF-SHA256 and every label it is ever used with |
 //! | `digest.rs` | SHA-256 |
 //! | `mac.rs` | HMAC |
+//! | `request_signature.rs` | AWS's Signature Version 4, as a client makes it |
 //! | `pair.rs` | kinds of key pairs, and how private keys are drawn |
 //! | `signing.rs` | signatures: ECDSA, RSA, Ed25519, ML-DSA |
 //! | `prehashed.rs`, `external_mu.rs` | Ed25519ph, and ML-DSA of messages hashed elsewhere |
@@ -36,6 +37,8 @@ pub mod mac;
 pub mod pair;
 mod prehashed;
 pub mod random;
+#[cfg(any(feature = "server", feature = "aws-kms"))]
+pub mod request_signature;
 pub mod rsa;
 pub mod secret;
 pub mod signing;

@@ -1,9 +1,8 @@
 //! AWS KMS itself as a [`KeyProvider`], through its JSON 1.1 protocol: pooled, retried, with a deadline.
 //!
-//! Requests have one shape (`POST /`, five headers), so that Signature Version 4 is a screenful here;
-//! `aws-sdk-kms` brings some eighty crates, and `aws-sigv4` a dozen for the same five hashes.
+//! `aws-sdk-kms` brings some eighty crates for calls of one shape.
 //!
-//! Sources: AWS KMS API Reference; IAM User Guide, "Create a signed AWS API request".
+//! Source: AWS KMS API Reference.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,18 +26,8 @@ use zeroize::Zeroizing;
 
 use super::attempts::Attempts;
 use super::provider::{Context, DataKey, KeyProvider, ProviderError, WrappedKey, would};
-use crate::crypto::mac::{MacHash, mac};
-use crate::crypto::{SecretKey, digest};
-
-/// What AWS knows a caller by. Wiped; not printed.
-pub struct AwsCredentials {
-    /// The access key id.
-    pub access_key_id: String,
-    /// Its secret.
-    pub secret_access_key: Zeroizing<String>,
-    /// Of temporary credentials.
-    pub session_token: Option<Zeroizing<String>>,
-}
+use crate::crypto::SecretKey;
+use crate::crypto::request_signature::{AwsCredentials, ToSign, amz_date};
 
 /// AWS KMS as a [`KeyProvider`].
 #[derive(Clone)]
@@ -168,7 +157,7 @@ impl AwsKms {
         now: DateTime<Utc>,
     ) -> Result<Request<Full<Bytes>>, ProviderError> {
         let target = format!("TrentService.{operation}");
-        let date = now.format("%Y%m%dT%H%M%SZ").to_string();
+        let date = amz_date(now);
         let host = self.host.to_str().map_err(|_| ProviderError::Answer)?;
         let mut headers = BTreeMap::from([
             ("content-type", CONTENT_TYPE),
@@ -179,7 +168,9 @@ impl AwsKms {
         if let Some(token) = &credentials.session_token {
             headers.insert("x-amz-security-token", token);
         }
-        let authorization = authorization(&headers, &body, credentials, &self.region, "kms");
+        let to_sign =
+            ToSign { method: "POST", path: "/", query: "", headers: &headers, body: &body };
+        let authorization = to_sign.authorization(credentials, &self.region, "kms");
         let mut request = Request::post(self.endpoint.clone());
         for (name, value) in &headers {
             request = request.header(*name, *value);
@@ -189,35 +180,6 @@ impl AwsKms {
             .body(Full::new(body))
             .map_err(|error| ProviderError::Unavailable(Box::new(error)))
     }
-}
-
-/// Signature Version 4 of `POST /` without a query. `headers` are all that is signed, `x-amz-date` among
-/// them.
-fn authorization(
-    headers: &BTreeMap<&str, &str>,
-    body: &[u8],
-    credentials: &AwsCredentials,
-    region: &str,
-    service: &str,
-) -> String {
-    let names = headers.keys().copied().collect::<Vec<_>>().join(";");
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let hash = hex::encode(digest::sha256(&[body]));
-    let request = format!("POST\n/\n\n{lines}\n{names}\n{hash}");
-    let time = headers.get("x-amz-date").copied().unwrap_or_default();
-    let day = time.get(..8).unwrap_or_default();
-    let scope = format!("{day}/{region}/{service}/aws4_request");
-    let hash = hex::encode(digest::sha256(&[request.as_bytes()]));
-    let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hash}");
-    let secret = Zeroizing::new(format!("AWS4{}", credentials.secret_access_key.as_str()));
-    let mut key = Zeroizing::new(secret.as_bytes().to_vec());
-    for part in [day, region, service, "aws4_request", &to_sign] {
-        key = Zeroizing::new(mac(MacHash::Sha256, &key, part.as_bytes()));
-    }
-    let (id, signature) = (&credentials.access_key_id, hex::encode(&*key));
-    format!(
-        "AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}"
-    )
 }
 
 #[derive(Serialize)]
@@ -299,13 +261,6 @@ impl fmt::Debug for AwsKms {
     }
 }
 
-/// Without secret and token.
-impl fmt::Debug for AwsCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AwsCredentials").field(&self.access_key_id).finish()
-    }
-}
-
 const fn generation<'a>(
     key_id: &'a str,
     context: &'a Context,
@@ -341,31 +296,6 @@ const MAX_ANSWER: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Made with `botocore` 1.44's `SigV4Auth` (`add_auth` of the same request at the same time).
-    #[test]
-    fn the_signature_is_botocores() {
-        let credentials = AwsCredentials {
-            access_key_id: "AKIDEXAMPLE".to_owned(),
-            secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned().into(),
-            session_token: Some("a/token==".to_owned().into()),
-        };
-        let headers = BTreeMap::from([
-            ("content-type", CONTENT_TYPE),
-            ("host", "kms.us-east-1.amazonaws.com"),
-            ("x-amz-date", "20150830T123600Z"),
-            ("x-amz-security-token", "a/token=="),
-            ("x-amz-target", "TrentService.GenerateDataKey"),
-        ]);
-        let body = br#"{"KeyId":"alias/app"}"#;
-        let found = authorization(&headers, body, &credentials, "us-east-1", "kms");
-        assert_eq!(found, SIGNED);
-        assert!(!format!("{credentials:?}").contains("wJalr"));
-    }
-
-    const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/kms/aws4_request, \
-        SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, \
-        Signature=4c20ba8def37c765a0c22b93f75d3acdca2c8f18ee2a1b0514e7ad731c732ec1";
 
     #[test]
     fn exceptions_are_told_from_troubles_on_the_way() {

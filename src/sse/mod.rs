@@ -122,9 +122,11 @@ mod range;
 mod refusal;
 mod stream;
 
+#[cfg(feature = "aws-kms")]
+pub use crate::crypto::request_signature::AwsCredentials;
 pub use async_io::{open_range, open_stream, seal_stream};
 #[cfg(feature = "aws-kms")]
-pub use aws_kms::{AwsCredentials, AwsKms, BadEndpoint};
+pub use aws_kms::{AwsKms, BadEndpoint};
 pub use body::{OpenStream, PieceOpener, SealStream};
 pub use bucket::BucketEncryption;
 pub use bucket_keys::{BucketKeys, Limits, Requester};
