@@ -251,6 +251,37 @@ pub(crate) fn log_format() -> Result<LogFormat, Error> {
     }
 }
 
+/// What AWS's command line and SDKs take from the environment.
+#[derive(Debug, Default)]
+pub(crate) struct Aws {
+    /// `AWS_ENDPOINT_URL_S3`, or else `AWS_ENDPOINT_URL`.
+    pub(crate) endpoint: Option<String>,
+    /// `AWS_REGION`, or else `AWS_DEFAULT_REGION`.
+    pub(crate) region: Option<String>,
+    /// `AWS_ACCESS_KEY_ID`
+    pub(crate) access_key_id: Option<String>,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub(crate) secret_access_key: Option<Zeroizing<String>>,
+    /// `AWS_SESSION_TOKEN`
+    pub(crate) session_token: Option<Zeroizing<String>>,
+}
+
+/// Reads AWS's variables; an empty one is none.
+///
+/// # Errors
+/// [`Error::Variable`]
+pub(crate) fn aws() -> Result<Aws, Error> {
+    let set = |name| variable(name).map(|text| text.filter(|text| !text.is_empty()));
+    let either = |one, other| set(one)?.map_or_else(|| set(other), |text| Ok(Some(text)));
+    Ok(Aws {
+        endpoint: either("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")?,
+        region: either("AWS_REGION", "AWS_DEFAULT_REGION")?,
+        access_key_id: set("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: set("AWS_SECRET_ACCESS_KEY")?.map(Zeroizing::new),
+        session_token: set("AWS_SESSION_TOKEN")?.map(Zeroizing::new),
+    })
+}
+
 /// Refuses an address that others can reach, where nobody is asked who they are.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use super::s3::Failure;
 use crate::service::with_causes;
 use crate::sse::{ProviderError, client_side};
 use crate::{audit, config, instance, service, sse};
@@ -40,6 +41,9 @@ pub(super) enum Error {
     /// What should be a domain is none.
     #[error(transparent)]
     Domain(#[from] instance::NotADomain),
+    /// Objects are not encrypted as they should be.
+    #[error("{0}")]
+    Encryption(String),
     /// The address of the service is none.
     #[error("{0:?} is no address of a service; expected something like http://127.0.0.1:4566")]
     Endpoint(String),
@@ -57,6 +61,9 @@ pub(super) enum Error {
     /// An instance in this process refused to start or stop.
     #[error(transparent)]
     Instance(#[from] instance::Error),
+    /// Somebody told the command to stop, and it had not come to its end.
+    #[error("interrupted")]
+    Interrupted,
     /// Witnesses are asked for, and have signed nothing yet.
     #[error("no checkpoint of this log has been signed by enough of its witnesses")]
     NotCosigned,
@@ -72,6 +79,9 @@ pub(super) enum Error {
     /// Threads cannot be made.
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),
+    /// An S3 refused, or cannot be reached.
+    #[error(transparent)]
+    S3(#[from] Failure),
     /// A service in this process refused.
     #[error(transparent)]
     Service(#[from] service::Error),
@@ -118,6 +128,8 @@ impl Error {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Endpoint(_) => ExitCode::from(2),
+            // As shells say it of SIGINT.
+            Self::Interrupted => ExitCode::from(130),
             _ => ExitCode::FAILURE,
         }
     }
@@ -132,6 +144,8 @@ impl Error {
                     (_, info) => hint_for(&info?.reason),
                 }
             }
+            Self::S3(Failure::Unreachable(_)) => Some(IS_IT_RUNNING),
+            Self::S3(Failure::Refused { code, .. }) => hint_for(code),
             Self::ClientSide(Provider(ProviderError::Unavailable(_))) => Some(IS_IT_RUNNING),
             Self::ClientSide(Provider(ProviderError::Refused { exception, .. })) => {
                 hint_for(exception)

@@ -11,6 +11,7 @@
 //! | `client_object.rs` | the same in the formats of the Amazon S3 Encryption Client |
 //! | `wrapping.rs` | keys that wrap data keys, as a command line names them |
 //! | `target.rs` | a file that takes its place when it is whole |
+//! | `s3/` | objects of any S3 that are not encrypted as they should be |
 //! | `audit/` | the trail |
 //! | `hardening.rs` | no core dumps, no swap, private files |
 //! | `connection.rs` | the way to a running service |
@@ -29,6 +30,7 @@ mod key;
 mod object;
 mod output;
 mod policy;
+mod s3;
 mod serve;
 mod target;
 mod telemetry;
@@ -63,6 +65,8 @@ enum Command {
     Alias(alias::Alias),
     /// Explain decisions, check policy documents
     Policy(policy::Policy),
+    /// Find objects of an S3 that are not encrypted, and encrypt them
+    S3(Box<s3::S3>),
     /// Seal a file with a new data key
     Seal(object::Seal),
     /// Open a sealed file
@@ -89,7 +93,8 @@ Examples:
   strongroom seal report.pdf -o report.pdf.sealed --key alias/app
   strongroom audit query --operation GenerateDataKey";
 
-/// Runs the command line of this process: exit code 0 done, 1 refused or failed, 2 wrong usage.
+/// Runs the command line of this process: exit code 0 done, 1 refused or failed, 2 wrong usage,
+/// 130 interrupted.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -119,6 +124,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Key(key) => key.run().await,
             Command::Alias(alias) => alias.run().await,
             Command::Policy(policy) => policy.run().await,
+            Command::S3(s3) => s3.run().await,
             Command::Seal(seal) => seal.run().await,
             Command::Open(open) => open.run().await,
             Command::Audit(audit) => audit.run().await,
@@ -164,6 +170,9 @@ mod tests {
             "strongroom open IN -o OUT --metadata M --instruction-file I --rsa-key-file K",
             "strongroom open IN -o OUT --metadata M --key alias/x --context a=b --legacy",
             "strongroom policy explain --principal P --action A --resource R --context a:b=c",
+            "strongroom s3 scan",
+            "strongroom s3 scan B --prefix P --mode aws:kms:dsse --key alias/x --fix --output json",
+            "strongroom s3 scan --key alias/x --bucket-key --start-after B/K --ca FILE",
             "strongroom witness --listen 127.0.0.1:0 --data-dir DIR --log a --log b",
             "strongroom witness key --data-dir DIR",
             "strongroom policy check FILE FILE --kind trust --output json",
