@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from test_tls import Secure
 
 HERE = Path(__file__).parent / "console"
 TARGET = Path(__file__).parents[2] / "target"
@@ -151,3 +152,27 @@ def test_the_five_steps(own_server, page, axe_script):
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{address}/_strongroom/keys")
     assert page.get_by_role("heading", name="Sign in").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_the_sessions_cookie_is_secure_over_tls(scheme):
+    server = Secure("--ephemeral")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        # The CA is the server's own, made a moment ago.
+        context = browser.new_context(ignore_https_errors=True)
+        page = context.new_page()
+        page.goto(f"{scheme}://{server.address}/_strongroom/")
+        page.get_by_label("Access key ID").fill("test")
+        page.get_by_role("button", name="Sign in").click()
+        # Forms and their token work, too.
+        page.get_by_role("link", name="Create bucket").click()
+        page.get_by_label("Bucket name").fill("made-here")
+        page.get_by_role("button", name="Create bucket").click()
+        page.goto(f"{scheme}://{server.address}/_strongroom/")
+        assert page.get_by_role("row", name="made-here").is_visible()
+        [cookie] = context.cookies()
+        assert cookie["secure"] == (scheme == "https")
+        assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
+        browser.close()
+    assert server.stop() == 0
