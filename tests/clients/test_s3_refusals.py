@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import http.client
+import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -141,6 +142,56 @@ def test_reading(raw, bucket, headers, status, code, words):
     assert (answered, found["Code"]) == (status, code)
     assert words in found["Message"]
     assert raw("HEAD", f"/{bucket}/customer", headers) == (status, {})
+
+
+SOURCE = "x-amz-copy-source-server-side-encryption-customer-"
+COPYING = [
+    # The source's key, and the target's headers.
+    ({}, {}, 400, "InvalidRequest", "The correct parameters must be provided"),
+    (of_customer(key=b"o" * 32, prefix=SOURCE), {}, 403, "AccessDenied", "correct secret key"),
+    (of_customer(algorithm="AES128", prefix=SOURCE), {}, 400, "InvalidEncryptionAlgorithmError", "AES256"),
+    (of_customer(prefix=SOURCE), BOTH, 400, "InvalidArgument", "incompatible with the encryption method"),
+    (of_customer(prefix=SOURCE), of_customer(algorithm="AES128"), 400, "InvalidEncryptionAlgorithmError", "AES256"),
+    (of_customer(prefix=SOURCE), of_customer(key=b"short"), 400, "InvalidArgument", "secret key was invalid"),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "status", "code", "words"), COPYING)
+def test_copying(raw, bucket, source, target, status, code, words):
+    headers = {"x-amz-copy-source": f"/{bucket}/customer", **source, **target}
+    answered, found = raw("PUT", f"/{bucket}/refused", headers)
+    assert (answered, found["Code"]) == (status, code)
+    assert words in found["Message"]
+    assert raw("HEAD", f"/{bucket}/refused")[0] == 404
+
+
+def test_attributes_want_the_same_key(raw, bucket):
+    for headers, *expected in READING[:5]:
+        asked = {"x-amz-object-attributes": "ETag", **headers}
+        answered, found = raw("GET", f"/{bucket}/customer?attributes=", asked)
+        assert [answered, found["Code"]] == expected[:2], headers
+
+
+def test_nobody_reads_without_a_name_what_kms_keeps(raw, s3):
+    bucket = make_bucket(s3, "anonymous")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
+    s3.put_object(Bucket=bucket, Key="open", Body=b"x")
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
+    assert raw("GET", f"/{bucket}/open", sign=False)[0] == 200
+    answered, found = raw("GET", f"/{bucket}/k", sign=False)
+    assert (answered, found["Code"]) == (400, "InvalidArgument")
+    assert "Signature Version 4" in found["Message"]
+
+
+@pytest.mark.parametrize("key", ["%00", "a%00b", "%FF", "a%C3%28", "%ED%A0%80"])
+def test_keys_that_are_no_text(raw, bucket, key):
+    """NUL cannot be written, and so is not found; what is no UTF-8 is no key."""
+    answered, found = raw("PUT", f"/{bucket}/{key}", body=b"x")
+    assert answered == 400 and found["Code"] in ("InvalidURI", "InvalidArgument"), found
+    answered, found = raw("GET", f"/{bucket}/{key}")
+    assert answered == (404 if "00" in key else 400), found
+    assert b"\x00" not in json.dumps(found).encode()
 
 
 def test_a_key_for_an_object_that_has_none(raw, bucket):
