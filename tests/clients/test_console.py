@@ -41,20 +41,25 @@ def axe_script():
     return axe()
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def page(request):
+@pytest.fixture(scope="module")
+def browser():
     with playwright.sync_playwright() as started:
-        options = ["--no-sandbox", "--disable-gpu"]
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=options)
-        context = browser.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
-        page = context.new_page()
-        page.scheme = request.param
-        page.problems = []
-        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        yield page
-        assert page.problems == []
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def page(request, browser):
+    context = browser.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.scheme = request.param
+    page.problems = []
+    page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    yield page
+    assert page.problems == []
+    context.close()
 
 
 def looked_at(page, script, name):
@@ -155,24 +160,22 @@ def test_the_five_steps(own_server, page, axe_script):
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_the_sessions_cookie_is_secure_over_tls(scheme):
+def test_the_sessions_cookie_is_secure_over_tls(browser, scheme):
     server = Secure("--ephemeral")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        # The CA is the server's own, made a moment ago.
-        context = browser.new_context(ignore_https_errors=True)
-        page = context.new_page()
-        page.goto(f"{scheme}://{server.address}/_strongroom/")
-        page.get_by_label("Access key ID").fill("test")
-        page.get_by_role("button", name="Sign in").click()
-        # Forms and their token work, too.
-        page.get_by_role("link", name="Create bucket").click()
-        page.get_by_label("Bucket name").fill("made-here")
-        page.get_by_role("button", name="Create bucket").click()
-        page.goto(f"{scheme}://{server.address}/_strongroom/")
-        assert page.get_by_role("row", name="made-here").is_visible()
-        [cookie] = context.cookies()
-        assert cookie["secure"] == (scheme == "https")
-        assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
-        browser.close()
+    # The CA is the server's own, made a moment ago.
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(f"{scheme}://{server.address}/_strongroom/")
+    page.get_by_label("Access key ID").fill("test")
+    page.get_by_role("button", name="Sign in").click()
+    # Forms and their token work, too.
+    page.get_by_role("link", name="Create bucket").click()
+    page.get_by_label("Bucket name").fill("made-here")
+    page.get_by_role("button", name="Create bucket").click()
+    page.goto(f"{scheme}://{server.address}/_strongroom/")
+    assert page.get_by_role("row", name="made-here").is_visible()
+    [cookie] = context.cookies()
+    assert cookie["secure"] == (scheme == "https")
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
+    context.close()
     assert server.stop() == 0
