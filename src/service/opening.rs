@@ -23,7 +23,7 @@ use super::place::{Place, StoreSettings};
 use super::policies::Policies;
 use super::s3::{Bodies, OWN_KEY, OwnKeys, Owner};
 use crate::audit::{self, Cosigned, Leaf, Log, LogSigner};
-use crate::crypto::{Purpose, SecretKey, derive};
+use crate::crypto::{Purpose, SecretKey, derive, random};
 use crate::kms::Directory;
 use crate::objects::Objects;
 use crate::sse::{Keyring, Limits};
@@ -138,13 +138,13 @@ impl Opened {
 
     /// Holds the place of objects' bytes against this store, and remembers it.
     pub(super) async fn claim_objects(&self) -> Result<(), Error> {
-        let Some(place) = self.bodies.claim().await? else { return Ok(()) };
+        let Some(owner) = self.bodies.claim().await? else { return Ok(()) };
         let directory = self.directory.lock();
         let Some(directory) = directory.as_ref() else { return Ok(()) };
-        if directory.objects_place()?.as_deref() != Some(place) {
-            directory.keep_objects_place(place)?;
+        if directory.objects_place()?.as_deref() != Some(&owner.place) {
+            directory.keep_objects_place(&owner.place)?;
         }
-        Ok(())
+        Ok(directory.keep_objects_claim(std::slice::from_ref(&owner.claim))?)
     }
 
     /// Bytes on disk, as far as the store can tell.
@@ -216,8 +216,22 @@ fn open_bodies(
     let Some(place) = chosen else { return Ok(Bodies::open(directory.path(), durability)?) };
     let has_objects = !rooms.objects.blobs().is_empty();
     let to = Place::parse(&place)?;
-    let owner = Owner { place, origin: origin(directory), has_objects };
+    let (earlier, claim) = next_claim(directory)?;
+    let owner = Owner { place, origin: origin(directory), has_objects, earlier, claim };
     Bodies::open_at(to, owner, &places.settings, durability)
+}
+
+/// What this start's claim on a place is called, and the one before it. Kept before it is made, so that whichever of them a
+/// crash leaves there is known.
+fn next_claim(directory: &DataDirectory) -> Result<(String, String), Error> {
+    let mut names = directory.objects_claim()?.into_iter();
+    let earlier = names.next().unwrap_or_else(|| "none".to_owned());
+    if let Some(begun) = names.next() {
+        return Ok((earlier, begun));
+    }
+    let next = hex::encode(random::array::<16>().map_err(store::Error::from)?);
+    directory.keep_objects_claim(&[earlier.clone(), next.clone()])?;
+    Ok((earlier, next))
 }
 
 /// A folder's whole path; a URL as it is.

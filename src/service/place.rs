@@ -43,6 +43,18 @@ pub enum PlaceError {
         /// What its marker says.
         owner: String,
     },
+    /// Another copy of the same data directory has been there since.
+    #[error(
+        "{place} was used by another copy of this data directory since this one was: what was stored then is \
+         not known here, and would be removed; start that copy, or, to go on without it, make \
+         strongroom-objects there read {text:?}"
+    )]
+    Copied {
+        /// Which place.
+        place: String,
+        /// What its marker has to be.
+        text: String,
+    },
     /// What does not outlive the process would leave its bytes behind.
     #[error("--objects is for what is kept: with --ephemeral everything goes with the process")]
     Ephemeral,

@@ -43,7 +43,17 @@ impl DataDirectory {
     ) -> Result<Self, Error> {
         let folder = Folder::hold(
             path,
-            &[ANCHOR, COSIGNED, DATABASE, FINGERPRINT, LOCK, OBJECTS_PLACE, ROOT_KEY, TLS],
+            &[
+                ANCHOR,
+                COSIGNED,
+                DATABASE,
+                FINGERPRINT,
+                LOCK,
+                OBJECTS_CLAIM,
+                OBJECTS_PLACE,
+                ROOT_KEY,
+                TLS,
+            ],
         )?;
         finish_replacing(path)?;
         let database = path.join(DATABASE);
@@ -121,6 +131,26 @@ impl DataDirectory {
         self.folder.write(OBJECTS_PLACE, format!("{place}\n").as_bytes())
     }
 
+    /// What this directory's claim on that place has been called, of which the last may not be there yet.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Damaged`].
+    pub fn objects_claim(&self) -> Result<Vec<String>, Error> {
+        let kept = self.folder.read(OBJECTS_CLAIM, OBJECTS_PLACE_BYTES)?;
+        let text = kept.map(String::from_utf8).transpose();
+        let text =
+            text.map_err(|_| Error::Damaged(format!("the file {OBJECTS_CLAIM} is not text")))?;
+        Ok(text.map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default())
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn keep_objects_claim(&self, names: &[String]) -> Result<(), Error> {
+        self.folder.write(OBJECTS_CLAIM, format!("{}\n", names.join("\n")).as_bytes())
+    }
+
     /// Closes the database and leaves the fingerprint of a clean shutdown. The caller has dropped
     /// every other handle of the engine.
     ///
@@ -174,6 +204,8 @@ const ANCHOR: &str = "anchor";
 const COSIGNED: &str = "cosigned";
 /// Where the bytes of objects are, if not here.
 const OBJECTS_PLACE: &str = "objects-place";
+/// What says that no other copy of this directory has written there since.
+const OBJECTS_CLAIM: &str = "objects-claim";
 /// Longer than any URL or path that is of use.
 const OBJECTS_PLACE_BYTES: usize = 8 * 1024;
 /// A signed note at the most.

@@ -8,6 +8,7 @@ import http.client
 import io
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -308,6 +309,24 @@ def test_a_folder_elsewhere(tmp_path):
     assert client(server).get_object(Bucket=bucket, Key="k")["Body"].read() == PLANTED + body(3 * MIB)
     assert server.stop() == 0
     assert "another data directory" in starting(tmp_path / "other", "--objects", str(place))
+    # Of two copies the one that was there last goes on.
+    shutil.copytree(data, tmp_path / "copy")
+    server = Server("--data-dir", str(tmp_path / "copy"))
+    client(server).put_object(Bucket=bucket, Key="later", Body=b"of the copy")
+    server.process.kill()
+    server.process.wait(15)
+    said = starting(data)
+    assert "another copy of this data directory" in said
+    server = Server("--data-dir", str(tmp_path / "copy"))
+    assert client(server).get_object(Bucket=bucket, Key="later")["Body"].read() == b"of the copy"
+    assert server.stop() == 0
+    # Unless somebody says otherwise, as the message says.
+    wanted = re.search(r'strongroom-objects there read "(.*?)"', starting(data))[1]
+    (place / "strongroom-objects").write_text(wanted.replace("\\n", "\n"))
+    server = Server("--data-dir", str(data))
+    assert client(server).get_object(Bucket=bucket, Key="k")["Body"].read() == PLANTED + body(3 * MIB)
+    assert server.stop() == 0
+    assert "another copy" in starting(tmp_path / "copy")
 
 
 def test_a_peer_that_stops_loses_nothing(amazon):

@@ -110,15 +110,15 @@ impl Bodies {
         })
     }
 
-    /// Finds that a place that was named is its owner's, or makes it so; gives that place. The folder in the data
+    /// Finds that a place that was named is its owner's, or makes it so; gives its owner. The folder in the data
     /// directory needs no claim.
     ///
     /// # Errors
     /// What [`Owner::claim`] finds.
-    pub(in crate::service) async fn claim(&self) -> Result<Option<&str>, PlaceError> {
+    pub(in crate::service) async fn claim(&self) -> Result<Option<&Owner>, PlaceError> {
         let Some((owner, claimed)) = &self.claim else { return Ok(None) };
         claimed.get_or_try_init(|| owner.claim(&self.store)).await?;
-        Ok(Some(&owner.place))
+        Ok(Some(owner))
     }
 
     /// Stores a new blob. What fails, or is dropped, leaves none.
@@ -336,6 +336,8 @@ mod tests {
             place: "s3://bucket/prefix".to_owned(),
             origin: "strongroom.local/a".to_owned(),
             has_objects: false,
+            earlier: "none".to_owned(),
+            claim: "1".to_owned(),
         };
         let place = Place::parse(&owner.place).unwrap();
         let bodies = Bodies::open_at(place, owner, &settings, Durability::Disk).unwrap();

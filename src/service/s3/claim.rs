@@ -16,6 +16,10 @@ pub(in crate::service) struct Owner {
     pub(in crate::service) origin: String,
     /// Whether the data directory has objects, whose bytes must be there.
     pub(in crate::service) has_objects: bool,
+    /// What its last claim was called. Another copy of the data directory does not know it.
+    pub(in crate::service) earlier: String,
+    /// What this one is.
+    pub(in crate::service) claim: String,
 }
 
 /// The marker's name. No blob is called so.
@@ -28,21 +32,26 @@ impl Owner {
     /// which nobody that is still there has begun to write.
     ///
     /// # Errors
-    /// [`PlaceError::Claimed`], [`PlaceError::Elsewhere`], [`PlaceError::Unreachable`].
+    /// [`PlaceError::Claimed`], [`PlaceError::Copied`], [`PlaceError::Elsewhere`], [`PlaceError::Unreachable`].
     pub(super) async fn claim(&self, store: &dyn ObjectStore) -> Result<DateTime<Utc>, PlaceError> {
         let path = ObjectPath::from(MARKER);
         let place = || self.place.clone();
         let failed = |error| PlaceError::Unreachable { place: place(), source: Box::new(error) };
-        let text = format!("{}\n", self.origin);
+        let text = format!("{}\n{}\n", self.origin, self.claim);
         let mode = match store.get(&path).await {
             Ok(found) if found.meta.size > LONGEST => {
                 return Err(PlaceError::Claimed { place: place(), owner: "more than fits".into() });
             }
             Ok(found) => {
                 let said = found.bytes().await.map_err(failed)?;
-                if said != text {
-                    let owner = String::from_utf8_lossy(&said).trim_end().to_owned();
-                    return Err(PlaceError::Claimed { place: place(), owner });
+                let said = String::from_utf8_lossy(&said);
+                let mut lines = said.lines();
+                let (owner, claim) = (lines.next().unwrap_or_default(), lines.next());
+                if owner != self.origin {
+                    return Err(PlaceError::Claimed { place: place(), owner: owner.to_owned() });
+                }
+                if ![&self.earlier, &self.claim].iter().any(|known| claim == Some(known)) {
+                    return Err(PlaceError::Copied { place: place(), text });
                 }
                 PutMode::Overwrite
             }
@@ -73,22 +82,45 @@ mod tests {
 
     use super::*;
 
-    fn owner(origin: &str, has_objects: bool) -> Owner {
-        Owner { place: "s3://bucket".to_owned(), origin: origin.to_owned(), has_objects }
+    fn owner(origin: &str, has_objects: bool, [earlier, claim]: [&str; 2]) -> Owner {
+        Owner {
+            place: "s3://bucket".to_owned(),
+            origin: origin.to_owned(),
+            has_objects,
+            earlier: earlier.to_owned(),
+            claim: claim.to_owned(),
+        }
     }
 
     #[tokio::test]
     async fn a_place_is_its_first_owners_and_has_to_be_where_the_objects_are() {
         let store = InMemory::new();
-        let lost = owner("strongroom.local/a", true).claim(&store).await;
+        let lost = owner("strongroom.local/a", true, ["none", "1"]).claim(&store).await;
         assert!(matches!(lost, Err(PlaceError::Elsewhere(_))), "{lost:?}");
-        let first = owner("strongroom.local/a", false).claim(&store).await.unwrap();
-        let again = owner("strongroom.local/a", true).claim(&store).await.unwrap();
+        let first = owner("strongroom.local/a", false, ["none", "1"]).claim(&store).await.unwrap();
+        let again = owner("strongroom.local/a", true, ["1", "2"]).claim(&store).await.unwrap();
         assert!(again >= first);
         for has_objects in [false, true] {
-            let refused = owner("strongroom.local/b", has_objects).claim(&store).await;
+            let refused =
+                owner("strongroom.local/b", has_objects, ["none", "2"]).claim(&store).await;
             let Err(PlaceError::Claimed { owner, .. }) = refused else { panic!("{refused:?}") };
             assert_eq!(owner, "strongroom.local/a");
         }
+    }
+
+    #[tokio::test]
+    async fn of_two_copies_of_a_data_directory_the_first_to_come_is_the_owner() {
+        let store = InMemory::new();
+        let copy = |names| owner("strongroom.local/a", true, names);
+        owner("strongroom.local/a", false, ["none", "1"]).claim(&store).await.unwrap();
+        copy(["1", "2"]).claim(&store).await.unwrap();
+        // It ended before it had kept that its claim is made.
+        copy(["1", "2"]).claim(&store).await.unwrap();
+        let refused = copy(["1", "3"]).claim(&store).await;
+        let Err(PlaceError::Copied { text, .. }) = refused else { panic!("{refused:?}") };
+        // What the message says to do.
+        store.put(&ObjectPath::from(MARKER), text.into()).await.unwrap();
+        copy(["1", "3"]).claim(&store).await.unwrap();
+        assert!(copy(["2", "4"]).claim(&store).await.is_err());
     }
 }
