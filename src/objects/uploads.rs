@@ -14,7 +14,7 @@ use super::requests::{
     UploadPart,
 };
 use super::upload::{Part, Upload};
-use super::version::{Content, Version};
+use super::version::{Body, Content, Version};
 use super::writes::Write;
 use super::{Error, row};
 use crate::crypto::random;
@@ -132,7 +132,10 @@ pub fn complete_multipart_upload(
 /// What an upload that was completed before is answered.
 fn repeated(home: &Home<'_>, request: &CompleteMultipartUpload) -> Option<Done<Written>> {
     let body = request.body.as_ref()?;
-    let became = |held: &&Held<Version>| held.value.object().is_some_and(|(_, it)| it == body);
+    // What is known of it may have been sealed twice, by two who completed it at once.
+    let is_same =
+        |it: &Body| it.upload == body.upload && it.parts == body.parts && it.blobs == body.blobs;
+    let became = |held: &&Held<Version>| held.value.object().is_some_and(|(_, it)| is_same(it));
     let held = home.contents.versions_of(&request.key).iter().find(became)?;
     let is_its = body.upload.as_ref() == Some(&request.upload_id);
     let version = is_its.then(|| Arc::clone(&held.value))?;

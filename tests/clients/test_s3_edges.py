@@ -13,7 +13,7 @@ import uuid
 import zlib
 
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from identities import ACCOUNT, OTHER, known, prove
@@ -266,6 +266,55 @@ def test_a_form_says_of_encryption_what_its_policy_does(closed, sse, value):
     if not sse:
         assert form(closed, bucket, [key, {name: "AES256"}], {"key": "in/k", name: "AES256"})[0] == 204
         assert root.head_object(Bucket=bucket, Key="in/k")["ServerSideEncryption"] == "AES256"
+
+
+@pytest.mark.parametrize("hidden", ['name="file"', 'name="policy"\r\n\r\ne30='])
+def test_a_form_hides_nothing_behind_a_field_that_is_ignored(closed, hidden):
+    root = of(closed, ACCOUNT)
+    bucket, name = make_bucket(root, "forms"), "x-amz-server-side-encryption"
+    key = ["starts-with", "$key", "in/"]
+    given = {"x-ignore-a": hidden, "key": "in/k", name: "AES256"}
+    status, text = form(closed, bucket, [key], given)
+    assert status == 400 and "MalformedPOSTRequest" in text, text
+    assert root.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def presigned(server, method, path, parameters, data=b""):
+    """A URL that says in its query what others say in headers, as AWS's SDKs for JavaScript and Go do; the answer to it."""
+    id, secret, _ = prove(ACCOUNT)
+    request = AWSRequest(method, f"http://{server.address}{path}", params=parameters)
+    S3SigV4QueryAuth(Credentials(id, secret), "s3", REGION, expires=60).add_auth(request)
+    connection = http.client.HTTPConnection(server.address)
+    connection.request(method, request.url.split(server.address, 1)[1], data)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
+
+
+def test_what_a_presigned_url_says_is_done(closed):
+    root = of(closed, ACCOUNT)
+    bucket = make_bucket(root, "presigned")
+    path = f"/{bucket}/k"
+    right = {"x-amz-checksum-sha256": sha256(b"right"), "x-amz-meta-a": "1 + 1", "x-amz-tagging": "b=2"}
+    status, text = presigned(closed, "PUT", path, right, b"wrong")
+    assert status == 400 and "BadDigest" in text
+    owner = {"x-amz-expected-bucket-owner": OTHER}
+    assert presigned(closed, "PUT", path, owner, b"right")[0] == 403
+    assert presigned(closed, "PUT", path, {"x-amz-object-lock-mode": "GOVERNANCE"}, b"right")[0] == 501
+    assert presigned(closed, "PUT", path, right, b"right")[0] == 200
+    found = root.get_object(Bucket=bucket, Key="k")
+    assert (found["Body"].read(), found["Metadata"], found["TagCount"]) == (b"right", {"a": "1 + 1"}, 1)
+
+
+def test_no_object_is_a_page_of_the_consoles_origin(closed, s3):
+    """Whoever may store an object may otherwise do what whoever looks at it may."""
+    root = of(closed, ACCOUNT)
+    for one in (root, s3):
+        bucket = make_bucket(one, "pages")
+        one.put_object(Bucket=bucket, Key="k", Body=b"<script>", ContentType="text/html")
+        said = one.get_object(Bucket=bucket, Key="k")["ResponseMetadata"]["HTTPHeaders"]
+        assert (said["content-security-policy"], said["x-content-type-options"]) == ("sandbox", "nosniff")
 
 
 def test_a_form_keeps_to_its_policy(closed):

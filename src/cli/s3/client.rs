@@ -218,8 +218,9 @@ impl S3 {
     /// has an address of its own.
     pub(super) async fn key_arn(&self, key: &str) -> Result<String, Failure> {
         let host = self.endpoint.host().unwrap_or_default();
-        let authority = match host.find("amazonaws.com") {
-            Some(at) => format!("kms.{}.{}", self.region, host.get(at..).unwrap_or_default()),
+        let aws = ["amazonaws.com", "amazonaws.com.cn"];
+        let authority = match aws.iter().find(|name| host.ends_with(&format!(".{name}"))) {
+            Some(name) => format!("kms.{}.{name}", self.region),
             None => self.endpoint.authority().map(ToString::to_string).unwrap_or_default(),
         };
         let asked = Asked {

@@ -91,7 +91,7 @@ pub(super) async fn fix(
     }
     let way = wish.way(&seen.found);
     let made = match &way {
-        Way::Update(arn) => update(s3, (bucket, key), seen, wish.document(arn)).await,
+        Way::Update(arn) => update(s3, (bucket, key), seen, wish.document(arn, &seen.found)).await,
         Way::Copy if seen.size > LONGEST => return Err(NotDone::Large),
         Way::Copy => copy(s3, (bucket, key), seen, wish).await,
     };

@@ -151,13 +151,13 @@ impl Wish {
         headers
     }
 
-    /// As the document of an update.
-    pub(super) fn document(&self, arn: &str) -> String {
+    /// As the document of an update. A bucket key that the object has stays.
+    pub(super) fn document(&self, arn: &str, found: &Found) -> String {
         format!(
             "<ObjectEncryption xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><SSE-KMS><KMSKeyArn>{}\
              </KMSKeyArn><BucketKeyEnabled>{}</BucketKeyEnabled></SSE-KMS></ObjectEncryption>",
             quick_xml::escape::escape(arn),
-            self.bucket_key
+            self.bucket_key || found.bucket_key
         )
     }
 }
@@ -239,10 +239,15 @@ mod tests {
             ("x-amz-server-side-encryption-bucket-key-enabled", "true"),
         ];
         assert_eq!(headers, expected.map(|(name, value)| (name, value.to_owned())));
-        let document = wish.document("a<b");
+        let without = found(Some("aws:kms"), Some(KEY), false);
+        let document = wish.document("a<b", &without);
         assert!(
             document.contains("<KMSKeyArn>a&lt;b</KMSKeyArn><BucketKeyEnabled>true"),
             "{document}"
         );
+        let plain = Wish { bucket_key: false, ..wish };
+        let kept = plain.document(KEY, &found(Some("aws:kms"), Some(KEY), true));
+        assert!(kept.contains("<BucketKeyEnabled>true"), "{kept}");
+        assert!(plain.document(KEY, &without).contains("<BucketKeyEnabled>false"));
     }
 }

@@ -219,8 +219,22 @@ impl Bodies {
 
     /// Since when it is open: what was stored before, nobody is writing. None of a place that is not claimed yet.
     pub(super) fn since(&self) -> Option<DateTime<Utc>> {
-        let claimed = self.claim.as_ref().and_then(|(_, claimed)| claimed.get().copied());
-        self.since.or(claimed)
+        match &self.claim {
+            Some((_, claimed)) => claimed.get().copied(), // by its own clock
+            None => self.since,
+        }
+    }
+
+    /// Whether what is there and is not known is nobody's: in the data directory, and in a place that is claimed and
+    /// that nobody has claimed since.
+    pub(super) async fn may_sweep(&self) -> bool {
+        let Some((owner, claimed)) = &self.claim else { return true };
+        let may = claimed.get().is_some() && owner.holds(&self.store).await;
+        if !may {
+            let place = &owner.place;
+            tracing::warn!(place, "it is not known whose the bytes there are: none are removed");
+        }
+        may
     }
 
     /// Removes what a write that failed at its end has left: a blob that has its name already and is not known to be
@@ -287,16 +301,26 @@ fn path(id: &BlobId) -> ObjectPath {
     ObjectPath::from(format!("{}/{id}", id.get(..2).unwrap_or_default()))
 }
 
-/// Files that a folder's client writes to before they have their name: `NAME#NUMBER`.
+/// Files that a folder's client writes to before they have their name: `XX/ID#NUMBER`. Others are not ours.
 fn remove_unfinished(folder: &Path, before: DateTime<Utc>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_unfinished(&entry.path(), before)?;
-        } else if entry.file_name().to_string_lossy().contains('#')
-            && DateTime::<Utc>::from(entry.metadata()?.modified()?) <= before
-        {
-            std::fs::remove_file(entry.path())?;
+    for within in std::fs::read_dir(folder)? {
+        let within = within?;
+        let digits = within.file_name();
+        let is_ours = digits.len() == 2 && within.file_type()?.is_dir();
+        if !is_ours {
+            continue;
+        }
+        for entry in std::fs::read_dir(within.path())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let begun =
+                name.to_str().and_then(|name| name.split_once('#')).and_then(|(id, number)| {
+                    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+                    BlobId::parse(id).filter(|_| is_number && digits.to_str() == id.get(..2))
+                });
+            if begun.is_some() && DateTime::<Utc>::from(entry.metadata()?.modified()?) <= before {
+                std::fs::remove_file(entry.path())?;
+            }
         }
     }
     Ok(())
@@ -343,6 +367,30 @@ mod tests {
         let bodies = Bodies::open_at(place, owner, &settings, Durability::Disk).unwrap();
         bodies.claim.as_ref().unwrap().1.set(Clock::default().now()).unwrap();
         bodies
+    }
+
+    #[test]
+    fn what_was_being_written_goes_and_what_is_not_ours_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = BlobId::generate().unwrap();
+        let within = folder.path().join(id.as_str().get(..2).unwrap());
+        let (nested, far) = (within.join("ab"), folder.path().join("notes"));
+        for made in [&within, &nested, &far] {
+            std::fs::create_dir_all(made).unwrap();
+        }
+        let begun = within.join(format!("{}#12", id.as_str()));
+        let others = [
+            within.join(id.as_str()),
+            within.join(format!("{}#a", id.as_str())),
+            within.join("C# in short"),
+            nested.join(format!("{}#1", id.as_str())),
+            far.join("#draft#"),
+            folder.path().join(format!("{}#1", id.as_str())),
+        ];
+        others.iter().chain([&begun]).for_each(|file| std::fs::write(file, "x").unwrap());
+        remove_unfinished(folder.path(), Clock::default().now() + TimeDelta::seconds(5)).unwrap();
+        assert!(!begun.exists());
+        assert!(others.iter().all(|file| file.exists()));
     }
 
     #[tokio::test]

@@ -37,7 +37,7 @@ impl Owner {
         let path = ObjectPath::from(MARKER);
         let place = || self.place.clone();
         let failed = |error| PlaceError::Unreachable { place: place(), source: Box::new(error) };
-        let text = format!("{}\n{}\n", self.origin, self.claim);
+        let text = self.text();
         let mode = match store.get(&path).await {
             Ok(found) if found.meta.size > LONGEST => {
                 return Err(PlaceError::Claimed { place: place(), owner: "more than fits".into() });
@@ -70,9 +70,29 @@ impl Owner {
             }
             Err(error) => return Err(failed(error)),
         }
-        let written = store.head(&path).await.map_err(failed)?.last_modified;
+        // Not every store compares before it writes.
+        let found = store.get(&path).await.map_err(failed)?;
+        let written = found.meta.last_modified;
+        if found.bytes().await.map_err(failed)? != self.text() {
+            let owner = "somebody who came at the same time".to_owned();
+            return Err(PlaceError::Claimed { place: place(), owner });
+        }
         // Stores tell times in seconds.
         Ok(written - TimeDelta::seconds(1))
+    }
+
+    /// Whether the place is still this claim's. Where that cannot be said, it is not.
+    pub(super) async fn holds(&self, store: &dyn ObjectStore) -> bool {
+        let said = match store.get(&ObjectPath::from(MARKER)).await {
+            Ok(found) if found.meta.size <= LONGEST => found.bytes().await,
+            Ok(_) => return false,
+            Err(error) => Err(error),
+        };
+        said.is_ok_and(|said| said == self.text())
+    }
+
+    fn text(&self) -> String {
+        format!("{}\n{}\n", self.origin, self.claim)
     }
 }
 
@@ -120,7 +140,9 @@ mod tests {
         let Err(PlaceError::Copied { text, .. }) = refused else { panic!("{refused:?}") };
         // What the message says to do.
         store.put(&ObjectPath::from(MARKER), text.into()).await.unwrap();
+        assert!(!copy(["1", "2"]).holds(&store).await, "it does not sweep any more");
         copy(["1", "3"]).claim(&store).await.unwrap();
+        assert!(copy(["1", "3"]).holds(&store).await);
         assert!(copy(["2", "4"]).claim(&store).await.is_err());
     }
 }

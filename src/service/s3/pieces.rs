@@ -25,6 +25,7 @@ const TAGS: usize = 64;
 const AHEAD: usize = 1;
 /// What is damaged, in words.
 const SHORT: &str = "a blob is shorter than it was";
+const LONG: &str = "more of a blob came than was asked for";
 
 /// Stored bytes on their way to a reader.
 pub(super) struct Pieces {
@@ -41,7 +42,8 @@ pub(super) struct Pieces {
 enum Source {
     None,
     File(File, Range<u64>),
-    Stream(ByteStream),
+    /// And how many bytes are to come.
+    Stream(ByteStream, u64),
 }
 
 impl Pieces {
@@ -64,10 +66,13 @@ impl Pieces {
                     Some(next) => self.begin(next).await?,
                 },
                 Source::File(file, range) => self.of_file(file, range).await?,
-                Source::Stream(mut stream) => match stream.next().await.transpose()? {
+                Source::Stream(mut stream, left) => match stream.next().await.transpose()? {
+                    None if left > 0 => return Err(io::Error::other(SHORT)),
                     None => Vec::new(),
                     Some(piece) => {
-                        self.source = Source::Stream(stream);
+                        let came = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+                        let left = left.checked_sub(came).ok_or_else(|| io::Error::other(LONG))?;
+                        self.source = Source::Stream(stream, left);
                         open(&mut self.opener, piece)?
                     }
                 },
@@ -103,7 +108,8 @@ impl Pieces {
                 self.of_file(file, range).await
             }
             GetResultPayload::Stream(stream) => {
-                self.source = Source::Stream(Box::pin(stream.map_err(io::Error::other)));
+                let len = range.end - range.start;
+                self.source = Source::Stream(Box::pin(stream.map_err(io::Error::other)), len);
                 Ok(Vec::new())
             }
         }

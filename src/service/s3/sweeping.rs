@@ -48,6 +48,9 @@ async fn sweep(service: &Weak<Service>, first: bool) -> bool {
     let Some(service) = service.upgrade() else { return false };
     remove_lost(&service).await;
     let store = service.opened();
+    if !store.bodies.may_sweep().await {
+        return true;
+    }
     // What was there when the store was opened, nobody writes any more.
     let before = store.bodies.since().filter(|_| first);
     let before = before.unwrap_or_else(|| Clock::default().now() - OLD);
@@ -65,7 +68,10 @@ async fn sweep(service: &Weak<Service>, first: bool) -> bool {
             if !nobodys.is_empty() {
                 tracing::info!(count = nobodys.len(), "bytes that no object names are removed");
             }
-            store.bodies.remove(&nobodys).await;
+            // Listing may have taken long.
+            if store.bodies.may_sweep().await {
+                store.bodies.remove(&nobodys).await;
+            }
         }
         Err(error) => {
             tracing::warn!(error = %with_causes(&error), "stored bytes cannot be listed");

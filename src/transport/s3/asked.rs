@@ -322,7 +322,9 @@ pub(super) fn of_body(error: StdError) -> std::io::Error {
 
 /// Whose the buckets have to be.
 pub(super) fn bucket_owners(headers: &HeaderMap) -> BucketOwners {
-    let text = |name: &str| header(headers, name).map(str::to_owned);
+    let text = |name: &str| {
+        headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     BucketOwners {
         own: text("x-amz-expected-bucket-owner"),
         source: text("x-amz-source-expected-bucket-owner"),

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use parking_lot::Mutex;
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::host::S3Host;
@@ -140,8 +140,25 @@ pub(super) fn is_presigned(parts: &Parts) -> bool {
     !parts.headers.contains_key(AUTHORIZATION) && query_value(parts, "X-Amz-Signature").is_some()
 }
 
-/// Takes off what signs: the operation that is looked for next has no part in it.
+/// Takes off what signs: the operation that is looked for next has no part in it. What a presigned URL says for
+/// headers (some of AWS's SDKs write all of `x-amz-` there) becomes one.
 pub(super) fn strip(parts: &mut Parts) {
+    if is_presigned(parts) {
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let name = name.to_ascii_lowercase();
+            let is_header = name.starts_with("x-amz-") && name != "x-amz-content-sha256";
+            let signs = SIGNING.iter().any(|signing| name.eq_ignore_ascii_case(signing));
+            if let (true, false, Ok(name), Ok(value)) = (
+                is_header,
+                signs,
+                HeaderName::try_from(name),
+                HeaderValue::try_from(value.as_bytes()),
+            ) {
+                parts.headers.entry(name).or_insert(value);
+            }
+        }
+    }
     for name in [AUTHORIZATION.as_str(), "x-amz-security-token", "x-amz-date"] {
         parts.headers.remove(name);
     }

@@ -26,7 +26,7 @@ pub(super) struct Exchange {
     pub(super) hash_checked: bool,
     /// Who says to sign a form: access key id, and the session token beside it.
     pub(super) form_key: Option<(String, Option<String>)>,
-    /// The policy of a form, in base64.
+    /// The policy of a form, in base64: `s3s` checks it, and does not hand it on.
     pub(super) form_policy: Option<String>,
     state: Mutex<State>,
 }

@@ -2,10 +2,9 @@
 //!
 //! Source: Amazon S3 API Reference, "POST Object" and "Browser-Based Uploads Using POST".
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
+use s3s::post_policy::{PostPolicy, PostPolicyCondition};
 
 use super::callers::refused;
 use crate::objects::Error;
@@ -44,6 +43,40 @@ impl Form {
                 None => return Ok(Self { head, rest: Box::pin(stream::empty()) }),
             }
         }
+    }
+
+    /// Refuses a form of whose fields there could be two opinions: `s3s` goes from part to part, and this one looks
+    /// for names. So a name is in the header of its part alone, once, and of policies there is one.
+    ///
+    /// # Errors
+    /// `MalformedPOSTRequest`
+    pub(super) fn check_plain(&self) -> Result<(), S3Refusal> {
+        let malformed = || {
+            let message = "The body of your POST request is not well-formed multipart/form-data.";
+            refused("MalformedPOSTRequest", 400, message)
+        };
+        let head = self.head.strip_prefix(b"\r\n").unwrap_or(&self.head);
+        let Some(end) = memchr::memmem::find(head, b"\r\n") else { return Ok(()) };
+        let (boundary, mut rest) = head.split_at(end);
+        let mut policies = 0;
+        while let Some(end) = memchr::memmem::find(rest, b"\r\n\r\n") {
+            let (header, value) = rest.split_at(end + 4);
+            let names = count(header, NAME) - count(header, FILE_NAME);
+            if names != 1 {
+                return Err(malformed());
+            }
+            if find(header, FILE).is_some() {
+                break;
+            }
+            policies += count(header, POLICY);
+            let end = memchr::memmem::find(value, &[b"\r\n", boundary].concat());
+            let (value, next) = value.split_at(end.unwrap_or(value.len()));
+            if count(value, NAME) > 0 || policies > 1 {
+                return Err(malformed());
+            }
+            rest = next.get(2 + boundary.len()..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// The value of a field, if it is there before the file.
@@ -85,23 +118,17 @@ pub(super) fn check_covered<'a>(
     policy: &str,
     fields: impl Iterator<Item = &'a str>,
 ) -> Result<(), S3Refusal> {
-    let document = STANDARD.decode(policy).ok();
-    let document = document.and_then(|text| serde_json::from_slice(&text).ok());
-    let document: serde_json::Value = document.unwrap_or_default();
-    let conditions = document.get("conditions").and_then(serde_json::Value::as_array);
-    let names = |condition: &serde_json::Value, field: &str| match condition {
-        serde_json::Value::Object(pairs) => {
-            pairs.keys().any(|name| name.eq_ignore_ascii_case(field))
-        }
-        serde_json::Value::Array(parts) => {
-            let name = parts.get(1).and_then(serde_json::Value::as_str);
-            name.and_then(|name| name.strip_prefix('$'))
-                .is_some_and(|name| name.eq_ignore_ascii_case(field))
-        }
-        _ => false,
+    let policy = PostPolicy::from_base64(policy);
+    let conditions = policy.map(|policy| policy.conditions).unwrap_or_default();
+    let is_covered = |field: &str| {
+        conditions.iter().any(|condition| match condition {
+            PostPolicyCondition::Eq { field: name, .. }
+            | PostPolicyCondition::StartsWith { field: name, .. } => {
+                name.eq_ignore_ascii_case(field)
+            }
+            PostPolicyCondition::ContentLengthRange { .. } => false,
+        })
     };
-    let is_covered =
-        |field: &str| conditions.is_some_and(|all| all.iter().any(|it| names(it, field)));
     let mut fields = fields.filter(|field| field.starts_with("x-amz-server-side-encryption"));
     match fields.find(|field| !is_covered(field)) {
         Some(field) => Err(denied(&format!("Extra input fields: {field}"))),
@@ -149,7 +176,14 @@ fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     bytes.windows(text.len()).position(|window| window.eq_ignore_ascii_case(text))
 }
 
+fn count(bytes: &[u8], text: &[u8]) -> usize {
+    bytes.windows(text.len()).filter(|window| window.eq_ignore_ascii_case(text)).count()
+}
+
 const FILE: &[u8] = b"name=\"file\"";
+const NAME: &[u8] = b"name=\"";
+const FILE_NAME: &[u8] = b"filename=\"";
+const POLICY: &[u8] = b"name=\"policy\"";
 /// Bytes of `name=""`.
 const QUOTED: usize = 7;
 const SIGNATURE: &str = "x-amz-signature";
@@ -158,6 +192,8 @@ const IGNORED: &str = "x-ignore-signed";
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use futures_util::TryStreamExt;
 
     use super::*;
@@ -191,10 +227,32 @@ mod tests {
         assert_eq!(whole(bare).await, "--b--\r\n");
     }
 
+    #[tokio::test]
+    async fn a_name_is_in_its_parts_header_alone() {
+        let part = |header: &str, value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; {header}\r\n\r\n{value}\r\n")
+        };
+        let file = part("name=\"file\"; filename=\"f\"", "name=\"policy\"") + "--b--\r\n";
+        let key = part("name=\"key\"", "k");
+        let policy = part("name=\"Policy\"", "e30=");
+        for (form, is_plain) in [
+            (FORM.to_owned(), true),
+            (format!("\r\n{key}{policy}{file}"), true),
+            (format!("{key}{policy}{policy}{file}"), false),
+            (part("name=\"x-ignore-a\"", "name=\"file\"") + &policy + &file, false),
+            (part("name=\"x-ignore-a\"", "name=\"policy\"\r\n\r\ne30=") + &policy + &file, false),
+            (part("name=\"x-ignore-a\"\r\nX: name=\"policy\"", "e30=") + &policy + &file, false),
+            (part("a", "") + &file, false),
+        ] {
+            let form = Form::read(pieces(form.clone().leak(), 9)).await.unwrap();
+            assert_eq!(form.check_plain().is_ok(), is_plain, "{:?}", form.head);
+        }
+    }
+
     #[test]
     fn what_is_said_of_encryption_has_to_be_in_the_policy() {
         let policy = STANDARD.encode(
-            r#"{"conditions": [{"x-amz-server-side-encryption": "AES256"},
+            r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": [{"x-amz-server-side-encryption": "AES256"},
                 ["starts-with", "$X-Amz-Server-Side-Encryption-Context", ""], ["content-length-range", 0, 9]]}"#,
         );
         let check = |field: &str| check_covered(&policy, [field].into_iter());

@@ -127,6 +127,7 @@ impl Door {
         let (exchange, success) = match self.arrive(&mut parts, body, caller).await {
             Ok((mut exchange, body)) => {
                 exchange.query = parts.uri.query().unwrap_or_default().to_owned();
+                exchange.caller.bucket_owners = asked::bucket_owners(&exchange.headers);
                 let exchange = Arc::new(exchange);
                 let body = documents::held(body, &exchange);
                 let answer = self.inner.call(inner_request(parts, &exchange, body)).await;
@@ -158,12 +159,10 @@ impl Door {
         if !rests {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if !self.service.knows_callers() {
-            // What anybody may have stored is no page of this origin, which may do everything here.
-            let headers = answer.headers_mut();
-            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
-            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        }
+        // What somebody has stored is no page of this origin, which is the console's, too.
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         answer
     }
 
@@ -275,6 +274,8 @@ impl Door {
     ) -> Result<(Exchange, Body), Turned> {
         let form = Form::read(to_stream(body)).await;
         let mut form = form.map_err(|why| Turned(Box::new((caller.clone(), why.into()))))?;
+        form.check_plain()
+            .map_err(|refusal| Turned(Box::new((caller.clone(), Error::S3(refusal)))))?;
         if form.field("signature").is_some() || form.field("awsaccesskeyid").is_some() {
             return Err(Turned(Box::new((caller, Error::S3(callers::version_2())))));
         }
