@@ -5,7 +5,9 @@ import base64
 import hashlib
 import hmac
 import http.client
+import http.server
 import io
+import json
 import os
 import re
 import shutil
@@ -74,6 +76,63 @@ class AmazonS3:
 
     def bytes(self):
         return everything(self.folder / "objects")
+
+
+class GoogleStorage(AmazonS3):
+    """Google Cloud Storage's XML interface as far as it is S3's, and what it has of its own put before it: generations for
+    versions, and tokens instead of signatures. No emulator of it that can be installed answers as its client wants."""
+
+    MODES = ["AES256", "aws:kms"]
+
+    def __init__(self, folder):
+        self.door = None
+        super().__init__(folder)
+        anybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:*",
+                   "Resource": [f"arn:aws:s3:::{self.name}", f"arn:aws:s3:::{self.name}/*"]}
+        self.s3.put_bucket_policy(
+            Bucket=self.name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [anybody]}))
+        self.url = f"gs://{self.name}/a/prefix"
+        account = {"gcs_base_url": f"http://127.0.0.1:{self.door.server_port}", "disable_oauth": True,
+                   "client_email": "", "private_key": "", "private_key_id": ""}
+        self.env = {"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(account), "GOOGLE_ALLOW_HTTP": "true"}
+
+    def start(self):
+        super().start()
+        if self.door is None:
+            behind = self.port
+
+            class Door(http.server.BaseHTTPRequestHandler):
+                protocol_version = "HTTP/1.1"
+
+                def handle_one(self):
+                    body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                    asked = {name: value for name, value in self.headers.items()
+                             if not name.lower().startswith(("authorization", "x-goog-", "connection"))}
+                    if self.headers.get("x-goog-if-generation-match") == "0":
+                        asked["If-None-Match"] = "*"
+                    connection = http.client.HTTPConnection("127.0.0.1", behind)
+                    connection.request(self.command, self.path, body, asked)
+                    answer = connection.getresponse()
+                    content = answer.read()
+                    self.send_response(answer.status)
+                    for name, value in answer.getheaders():
+                        if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+                            self.send_header(name, value)
+                    self.send_header("x-goog-generation", "1")
+                    length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+                    self.send_header("Content-Length", length or "0")
+                    self.end_headers()
+                    self.wfile.write(content)
+                    connection.close()
+
+                do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
+
+                def log_message(self, *_):
+                    pass
+
+            self.door = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+            self.door.daemon_threads = True
+            threading.Thread(target=self.door.serve_forever, daemon=True).start()
 
 
 class Azure:
@@ -193,7 +252,7 @@ def starting(data, *arguments, env=None):
     return done.stderr
 
 
-@pytest.fixture(scope="module", params=[AmazonS3, Azure])
+@pytest.fixture(scope="module", params=[AmazonS3, GoogleStorage, Azure])
 def gateway(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stores")
     peer = request.param(folder / "peer")
