@@ -116,11 +116,12 @@ impl DataDirectory {
     /// # Errors
     /// [`Error::File`], [`Error::Damaged`].
     pub fn objects_place(&self) -> Result<Option<String>, Error> {
-        let kept = self.folder.read(OBJECTS_PLACE, OBJECTS_PLACE_BYTES)?;
-        let text = kept.map(String::from_utf8).transpose();
-        let text =
-            text.map_err(|_| Error::Damaged(format!("the file {OBJECTS_PLACE} is not text")))?;
-        Ok(text.map(|text| text.trim_end().to_owned()))
+        Ok(self.text(OBJECTS_PLACE)?.map(|text| text.trim_end().to_owned()))
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        let kept = self.folder.read(name, TEXT_BYTES)?.map(String::from_utf8);
+        kept.transpose().map_err(|_| Error::Damaged(format!("the file {name} is not text")))
     }
 
     /// Keeps it.
@@ -136,11 +137,8 @@ impl DataDirectory {
     /// # Errors
     /// [`Error::File`], [`Error::Damaged`].
     pub fn objects_claim(&self) -> Result<Vec<String>, Error> {
-        let kept = self.folder.read(OBJECTS_CLAIM, OBJECTS_PLACE_BYTES)?;
-        let text = kept.map(String::from_utf8).transpose();
-        let text =
-            text.map_err(|_| Error::Damaged(format!("the file {OBJECTS_CLAIM} is not text")))?;
-        Ok(text.map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default())
+        let text = self.text(OBJECTS_CLAIM)?.unwrap_or_default();
+        Ok(text.lines().map(str::to_owned).collect())
     }
 
     /// Keeps it.
@@ -207,7 +205,7 @@ const OBJECTS_PLACE: &str = "objects-place";
 /// What says that no other copy of this directory has written there since.
 const OBJECTS_CLAIM: &str = "objects-claim";
 /// Longer than any URL or path that is of use.
-const OBJECTS_PLACE_BYTES: usize = 8 * 1024;
+const TEXT_BYTES: usize = 8 * 1024;
 /// A signed note at the most.
 const COSIGNED_BYTES: usize = 16 * 1024;
 const DATABASE: &str = "store";

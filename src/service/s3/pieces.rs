@@ -89,10 +89,10 @@ impl Pieces {
 
     /// Begins a blob. Of a short range, all of it is read at once.
     async fn begin(&mut self, (path, range): (ObjectPath, Range<u64>)) -> io::Result<Vec<Bytes>> {
-        if range.end - range.start <= 1 << READ_AT_ONCE_LOG2 {
-            let wanted = range.end - range.start;
+        let len = range.end - range.start;
+        if len <= 1 << READ_AT_ONCE_LOG2 {
             let read = self.store.get_range(&path, range).await.map_err(io::Error::other)?;
-            if u64::try_from(read.len()).is_ok_and(|read| read < wanted) {
+            if u64::try_from(read.len()).is_ok_and(|read| read < len) {
                 return Err(io::Error::other(SHORT));
             }
             return open(&mut self.opener, read);
@@ -108,7 +108,6 @@ impl Pieces {
                 self.of_file(file, range).await
             }
             GetResultPayload::Stream(stream) => {
-                let len = range.end - range.start;
                 self.source = Source::Stream(Box::pin(stream.map_err(io::Error::other)), len);
                 Ok(Vec::new())
             }

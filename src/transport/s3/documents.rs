@@ -91,9 +91,7 @@ fn checked(
 
 /// Whether a request says what its body is.
 pub(super) fn is_said(exchange: &Exchange) -> bool {
-    let named = |name: &str| {
-        name == "content-md5" || (name.starts_with("x-amz-checksum-") && asked::is_value(name))
-    };
+    let named = |name: &str| name == "content-md5" || asked::is_value(name);
     exchange.headers.keys().any(|name| named(name.as_str()))
         || exchange
             .headers

@@ -120,8 +120,7 @@ impl Door {
         let is_head = parts.method == Method::HEAD;
         let resource = hosts::decoded(parts.uri.path());
         let expects = parts.headers.contains_key(EXPECT);
-        let mut caller = arriving(&parts, DOOR);
-        caller.bucket_owners = asked::bucket_owners(&parts.headers);
+        let caller = arriving(&parts, DOOR);
         let is_empty = body.is_end_stream();
         let (kept, body) = Kept::new(paced(body));
         let (exchange, success) = match self.arrive(&mut parts, body, caller).await {
